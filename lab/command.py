@@ -1,0 +1,126 @@
+"""The one way to start a process: argv, never a shell string; always a limit; what it said is kept and masked.
+
+A process that fails is a value; a program that does not exist is a HostError.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Event, Thread
+
+from lab.deadline import now_s, ticks_s
+from lab.errors import HostError
+from lab.mask import mask
+from lab.model import Completed, Node, Site
+
+RC_LIMIT = 124  # what timeout(1) returns; means: ended by us at the limit
+RC_STOPPED = 130  # what a shell reports for Ctrl-C; means: ended because `stop` was set
+GRACE_S = 5.0  # between SIGTERM and SIGKILL
+
+
+def run(
+    argv: tuple[str, ...],
+    *,
+    limit_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+    on_line: Callable[[str], None] | None = None,
+    stop: Event | None = None,
+) -> Completed:
+    """Run `argv` in a process group of its own until it ends, `limit_s` (seconds) passes or `stop` is set.
+
+    env: added to this process's environment. on_line: called with each line of stdout as it comes, masked.
+    Raises HostError if the program is not there.
+    """
+    started_at_s, began_s = now_s(), ticks_s()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - argv is a tuple, never a shell string
+            argv,
+            cwd=cwd,
+            env={**os.environ, **env} if env else None,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise HostError(f"cannot start {argv[0]!r}", str(error), f"install {argv[0]!r}; `spraylab doctor` shows what else is missing") from error
+    out: list[str] = []
+    err: list[str] = []
+    readers = [
+        Thread(target=_read, args=(process.stdout, out, on_line), daemon=True),
+        Thread(target=_read, args=(process.stderr, err, None), daemon=True),
+        Thread(target=_feed, args=(process, stdin), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        rc = _wait(process, began_s + limit_s, stop)
+    except BaseException:
+        _end(process)
+        raise
+    for reader in readers:
+        reader.join(timeout=GRACE_S)
+    return Completed(
+        argv=argv,
+        rc=rc,
+        stdout=mask("".join(out)),
+        stderr=mask("".join(err)),
+        started_at_s=started_at_s,
+        duration_s=ticks_s() - began_s,
+    )
+
+
+def ssh(site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "") -> Completed:
+    """Run `script` by sh on `node`; connections are shared and kept open by the site's ssh configuration."""
+    return run(("ssh", "-F", str(site.ssh_config), node.name, script), limit_s=limit_s, stdin=stdin)
+
+
+def _read(stream, kept: list[str], on_line: Callable[[str], None] | None) -> None:  # type: ignore[no-untyped-def]
+    for line in stream:
+        kept.append(line)
+        if on_line:
+            on_line(mask(line.rstrip("\n")))
+
+
+def _feed(process: "subprocess.Popen[str]", text: str) -> None:
+    if process.stdin is None:
+        return
+    try:
+        process.stdin.write(text)
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it ended without reading; its exit code tells the story
+
+
+def _wait(process: "subprocess.Popen[str]", end_s: float, stop: Event | None) -> int:
+    while True:
+        left_s = end_s - ticks_s()
+        if stop is not None and stop.is_set():
+            _end(process)
+            return RC_STOPPED
+        if left_s <= 0:
+            _end(process)
+            return RC_LIMIT
+        try:
+            return process.wait(timeout=left_s if stop is None else min(left_s, 0.2))
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End the whole process group: politely, then not."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(timeout=GRACE_S)
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,44 @@
+"""Reads YAML and JSON files into checked values; every problem of a file is told at once."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.errors import ScenarioError
+
+
+class Schema(BaseModel):
+    """What a data file may hold; an unknown key is a mistake, not a comment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Schema)
+
+
+def load_yaml(text: str) -> object:
+    """The value of a YAML text."""
+    return yaml.safe_load(text)
+
+
+def dump_yaml(value: object) -> str:
+    """`value` as YAML, keys in the order given."""
+    return str(yaml.safe_dump(value, sort_keys=False, width=140, allow_unicode=True))
+
+
+def read(path: Path, schema: type[S]) -> S:
+    """The file at `path` as `schema`; ScenarioError lists every problem with its place."""
+    try:
+        raw = load_yaml(path.read_text())
+    except FileNotFoundError as error:
+        there = ", ".join(sorted(other.stem for other in path.parent.glob(f"*{path.suffix}"))) or "nothing"
+        raise ScenarioError(f"no file {path}", f"{path.parent} has {there}", "name one of them") from error
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{path} is not YAML", str(error), "correct the line it names") from error
+    try:
+        return schema.model_validate(raw)
+    except ValidationError as error:
+        problems = [f"{'.'.join(str(part) for part in e['loc']) or 'file'}: {e['msg']}" for e in error.errors()]
+        raise ScenarioError(f"{path} has {len(problems)} problem(s)", "; ".join(problems), "correct them; docs/formats.md shows every field") from error

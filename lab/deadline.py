@@ -1,0 +1,45 @@
+"""The one clock of the lab: nothing else sleeps or polls. It always pauses, always ends, and tells the last thing it saw."""
+
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import TypeVar
+
+T = TypeVar("T")
+EVERY_S = 1.0  # kubelet and kube-vip act on scales of seconds
+
+
+def now_s() -> float:
+    """Unix time, in seconds."""
+    return time.time()
+
+
+def ticks_s() -> float:
+    """A clock that never goes back, for durations, in seconds."""
+    return time.monotonic()
+
+
+def pause(seconds: float) -> None:
+    """Sleep for `seconds`."""
+    time.sleep(seconds)
+
+
+def pause_unless(stop: Event, seconds: float) -> bool:
+    """Sleep for `seconds` or until `stop` is set; tells whether it was set."""
+    return stop.wait(seconds)
+
+
+def until(
+    seen: Callable[[], T],
+    wanted: Callable[[T], bool],
+    *,
+    limit_s: float,
+    every_s: float = EVERY_S,
+    clock: Callable[[], float] = ticks_s,
+    sleep: Callable[[float], None] = pause,
+) -> T:
+    """Ask until `wanted(seen())` or `limit_s` has passed; return the LAST answer either way."""
+    end_s = clock() + limit_s
+    while not wanted(answer := seen()) and clock() < end_s:
+        sleep(every_s)
+    return answer

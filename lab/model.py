@@ -1,0 +1,300 @@
+"""The nouns of the lab as frozen values. No I/O, no decisions beyond naming and ordering."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Literal
+
+ADDONS = ("kube-vip", "metallb", "cilium")
+Endpoint = Literal["vip", "node"]
+Role = Literal["control-plane", "worker", "client"]
+
+
+class Outcome(IntEnum):
+    """Ordered by severity: the outcome of a whole is the worst of its parts."""
+
+    SKIP, PASS, UNKNOWN, FAIL, ERROR = range(5)
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """The most severe of `outcomes`; of nothing nothing is known."""
+    return max(outcomes, default=Outcome.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """Where playbooks come from: `source` is replica or kubespray, `release` the version they follow."""
+
+    source: Literal["replica", "kubespray"]
+    release: str
+
+    def __str__(self) -> str:
+        return f"{self.source}@{self.release}"
+
+    @property
+    def label(self) -> str:
+        """What reports call it; the replica is never passed off as kubespray."""
+        return f"replica of {self.release}" if self.source == "replica" else f"kubespray {self.release}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """How many nodes of which role; one client outside the cluster always stands beside them."""
+
+    control_planes: int
+    workers: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.control_planes}cp" + (f"+{self.workers}w" if self.workers else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One run to do. `ordering`: the addons each stage turns on; `((),)` is base. `variables`: name and YAML value
+    of what the mitigations change."""
+
+    ref: Ref
+    kube_version: str
+    topology: Topology
+    ordering: tuple[tuple[str, ...], ...]
+    endpoint: Endpoint
+    bed: str = "containers"
+    mitigations: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ordering_text(self) -> str:
+        """The ordering as people write it: `cilium > kube-vip+metallb`."""
+        return " > ".join("+".join(addons) or "base" for addons in self.ordering)
+
+    @property
+    def id(self) -> str:
+        """Stable and readable; fit for a folder and for pytest's -k, whose grammar knows neither `>` nor `@`."""
+        ordering = self.ordering_text.replace(" > ", "..")
+        fields = [f"{self.ref.source}-{self.ref.release}", f"k8s-{self.kube_version}", str(self.topology), ordering]
+        fields += [self.endpoint, self.bed, *(f"with-{name}" for name in self.mitigations)]
+        return ":".join(fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One run of the installer. `addons`: all that are on after it; `variables`: name -> value as YAML would load it;
+    `tags`: empty for a full run."""
+
+    index: int
+    name: str
+    addons: tuple[str, ...]
+    endpoint: Endpoint
+    variables: Mapping[str, object]
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One machine of a bed and the address of its cluster interface."""
+
+    name: str
+    role: Role
+    address: str
+    interface: str = "eth0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """The fixed addresses of one parallel place on a host, so that certificates agree between runs."""
+
+    number: int
+    subnet: str
+    gateway: str
+    client: str
+    vip: str
+    pool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What a bed hands out: nodes (control planes first, the client last), their slot, and how to reach them by SSH
+    (a client configuration whose host names are the node names)."""
+
+    nodes: tuple[Node, ...]
+    slot: Slot
+    ssh_config: Path
+
+    @property
+    def members(self) -> tuple[Node, ...]:
+        """The nodes that belong to the cluster."""
+        return tuple(node for node in self.nodes if node.role != "client")
+
+    @property
+    def control_planes(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.role == "control-plane")
+
+    @property
+    def client(self) -> Node:
+        return next(node for node in self.nodes if node.role == "client")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A process that ended. `rc` 124: ended at its limit. `started_at_s`: Unix time."""
+
+    argv: tuple[str, ...]
+    rc: int
+    stdout: str = field(repr=False)
+    stderr: str = field(repr=False)
+    started_at_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """A departure from what the release ships or defaults to, with its reason; stands in every report."""
+
+    what: str
+    released: str
+    used: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEvent:
+    """One line of Ansible's stream. `kind`: start, ok, changed, skipped, failed, retry, unreachable, stats."""
+
+    at_s: float
+    kind: str
+    task: str
+    node: str = ""
+    said: str = ""
+    rc: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRun:
+    """How one run of the installer ended. `rc` of ansible-playbook, None when it was stopped; `attempts`: how often
+    kubeadm init was really started (seen, not what Ansible reports); `init_rc`: the last one's exit code, None when
+    unknown; `stopped_after_s`: seconds of kubeadm init until an early verdict stopped it."""
+
+    stage: str
+    rc: int | None
+    duration_s: float
+    attempts: int = 0
+    init_rc: int | None = None
+    init_s: float = 0.0
+    stopped_after_s: float | None = None
+    failed_task: str = ""
+    failed_said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One assertion on one node. `said`: what was seen, once per look."""
+
+    check: str
+    node: str
+    outcome: Outcome
+    said: str
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Raw output of one probe on one node, secrets masked. `at_s`: Unix time on the lab's clock."""
+
+    probe: str
+    node: str
+    text: str = field(repr=False)
+    at_s: float
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All facts taken together at one moment; needs no API server."""
+
+    facts: tuple[Fact, ...] = ()
+
+    def of(self, probe: str) -> tuple[Fact, ...]:
+        return tuple(fact for fact in self.facts if fact.probe == probe)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One step of a chain from symptom to cause, with the line that proves it and where that line stands."""
+
+    says: str
+    probe: str
+    node: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A signature that holds. `chain` runs from symptom to cause."""
+
+    signature: str
+    catalogue: str
+    means: str
+    fix: str
+    upstream: tuple[str, ...]
+    chain: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuledOut:
+    """A known failure that this is not, and the fact that says so."""
+
+    signature: str
+    means: str
+    because: str
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """`summary`: one sentence; `ended`: how the installer ended and how it would have ended when stopped early;
+    `look_at`: evidence files to open when no signature matched."""
+
+    outcome: Outcome
+    summary: str
+    ended: str = ""
+    findings: tuple[Finding, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    look_at: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> str:
+        """Signature of the first finding; empty when the cause is unknown or there is none."""
+        return self.findings[0].signature if self.findings else ""
+
+
+_TOPOLOGY = re.compile(r"(?P<cp>[1-9]\d*)cp(\+(?P<w>[1-9]\d*)w)?")
+
+
+def parse_topology(text: str) -> Topology:
+    """`3cp+2w` -> Topology; ValueError says what is allowed."""
+    if not (match := _TOPOLOGY.fullmatch(text)):
+        raise ValueError(f"topology {text!r} is not like 1cp, 3cp or 3cp+2w")
+    return Topology(control_planes=int(match["cp"]), workers=int(match["w"] or 0))
+
+
+def parse_ref(text: str) -> Ref:
+    """`replica@v2.25.0` -> Ref; ValueError says what is allowed."""
+    source, at, release = text.partition("@")
+    if source not in ("replica", "kubespray") or not at or not release:
+        raise ValueError(f"ref {text!r} is not like replica@v2.25.0 or kubespray@v2.25.1")
+    return Ref(source="replica" if source == "replica" else "kubespray", release=release)
+
+
+def parse_ordering(text: str) -> tuple[tuple[str, ...], ...]:
+    """`cilium > kube-vip+metallb` -> stages; ValueError names every part that is wrong."""
+    stages = tuple(tuple(part.strip() for part in stage.split("+")) for stage in text.split(">"))
+    stages = tuple(() if stage == ("base",) else stage for stage in stages)
+    names = [name for stage in stages for name in stage]
+    wrong = [f"unknown addon {name!r}" for name in names if name not in ADDONS]
+    wrong += [f"addon {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    wrong += ["base can only be the first stage"] if any(not stage for stage in stages[1:]) else []
+    if wrong:
+        raise ValueError(f"ordering {text!r}: {', '.join(wrong)}; addons are {', '.join(ADDONS)}, joined by + and >")
+    return tuple(tuple(sorted(stage, key=ADDONS.index)) for stage in stages)
