@@ -15,6 +15,7 @@ from lab.errors import HostError
 from lab.mask import mask
 from lab.model import Completed, Node, Site
 
+MARK = "SPRAYLAB_PID"  # in the environment of all the lab starts, so that gc finds what outlives a killed lab
 RC_LIMIT = 124  # what timeout(1) returns; means: ended by us at the limit
 RC_STOPPED = 130  # what a shell reports for Ctrl-C; means: ended because `stop` was set
 GRACE_S = 5.0  # between SIGTERM and SIGKILL
@@ -40,7 +41,7 @@ def run(
         process = subprocess.Popen(  # noqa: S603 - argv is a tuple, never a shell string
             argv,
             cwd=cwd,
-            env={**os.environ, **env} if env else None,
+            env={**os.environ, MARK: str(os.getpid()), **(env or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -82,10 +83,11 @@ def ssh(site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "")
 
 
 def _read(stream, kept: list[str], on_line: Callable[[str], None] | None) -> None:  # type: ignore[no-untyped-def]
-    for line in stream:
-        kept.append(line)
-        if on_line:
-            on_line(mask(line.rstrip("\n")))
+    with stream:
+        for line in stream:
+            kept.append(line)
+            if on_line:
+                on_line(mask(line.rstrip("\n")))
 
 
 def _feed(process: "subprocess.Popen[str]", text: str) -> None:

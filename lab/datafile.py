@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from lab.errors import ScenarioError
+
+
+Checked = AfterValidator  # Annotated[str, Checked(function)]: the function raises ValueError with what is wrong
 
 
 class Schema(BaseModel):
@@ -16,6 +19,12 @@ class Schema(BaseModel):
 
 
 S = TypeVar("S", bound=Schema)
+V = TypeVar("V")
+
+
+def decode(kind: type[V], raw: object) -> V:
+    """`raw`, as json.loads gives it, as a value of the dataclass `kind`; ValueError when it does not fit."""
+    return TypeAdapter(kind).validate_python(raw)
 
 
 def load_yaml(text: str) -> object:

@@ -191,11 +191,15 @@ require (
 	k8s.io/component-helpers v0.28.6 // indirect
 	k8s.io/controller-manager v0.28.6 // indirect
 	k8s.io/cri-api v0.28.6 // indirect
+	k8s.io/csi-translation-lib v0.0.0 // indirect
 	k8s.io/dynamic-resource-allocation v0.0.0 // indirect
+	k8s.io/endpointslice v0.0.0 // indirect
 	k8s.io/klog/v2 v2.100.1 // indirect
 	k8s.io/kms v0.28.6 // indirect
 	k8s.io/kube-aggregator v0.0.0 // indirect
+	k8s.io/kube-controller-manager v0.0.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20230717233707-2695361300d9 // indirect
+	k8s.io/kube-proxy v0.0.0 // indirect
 	k8s.io/kube-scheduler v0.0.0 // indirect
 	k8s.io/kubelet v0.28.6 // indirect
 	k8s.io/legacy-cloud-providers v0.0.0 // indirect
@@ -227,13 +231,13 @@ replace (
 	k8s.io/component-helpers => k8s.io/component-helpers v0.28.6
 	k8s.io/controller-manager => k8s.io/controller-manager v0.28.6
 	k8s.io/cri-api => k8s.io/cri-api v0.28.6
-	k8s.io/csi-translation-lib => k8s.io/csi-translation-lib v0.28.6
+	k8s.io/csi-translation-lib => k8s.io/csi-translation-lib v0.28.5
 	k8s.io/dynamic-resource-allocation => k8s.io/dynamic-resource-allocation v0.28.6
-	k8s.io/endpointslice => k8s.io/endpointslice v0.28.6
+	k8s.io/endpointslice => k8s.io/endpointslice v0.28.4
 	k8s.io/kms => k8s.io/kms v0.28.6
 	k8s.io/kube-aggregator => k8s.io/kube-aggregator v0.28.6
-	k8s.io/kube-controller-manager => k8s.io/kube-controller-manager v0.28.6
-	k8s.io/kube-proxy => k8s.io/kube-proxy v0.28.6
+	k8s.io/kube-controller-manager => k8s.io/kube-controller-manager v0.28.5
+	k8s.io/kube-proxy => k8s.io/kube-proxy v0.28.4
 	k8s.io/kube-scheduler => k8s.io/kube-scheduler v0.28.6
 	k8s.io/kubectl => k8s.io/kubectl v0.28.6
 	k8s.io/kubelet => k8s.io/kubelet v0.28.6
@@ -241,7 +245,7 @@ replace (
 	k8s.io/metrics => k8s.io/metrics v0.28.6
 	k8s.io/mount-utils => k8s.io/mount-utils v0.28.6
 	k8s.io/pod-security-admission => k8s.io/pod-security-admission v0.28.6
-	k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.28.6
-	k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.28.6
-	k8s.io/sample-controller => k8s.io/sample-controller v0.28.6
+	k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.28.4
+	k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.28.4
+	k8s.io/sample-controller => k8s.io/sample-controller v0.28.4
 )

@@ -1,0 +1,119 @@
+"""Archives out of component binaries, without a container engine: images as `ctr images import` takes them, and tarballs.
+
+The same members give the same bytes: fixed times, fixed owners, members in the order of their paths.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from lab import cachedir
+from lab.component import Image
+
+KIND = "archives"
+LAYOUT = "1"  # of the archives this module writes; a change here makes the old entries unused
+PASSWD = "root:x:0:0:root:/root:/sbin/nologin\n"  # noqa: S105 - no password: programs look up the name of user 0
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TEMPORARY = "/tmp"  # noqa: S108 - a path inside the image
+EPOCH = "1970-01-01T00:00:00Z"
+GZIP_LEVEL = 1  # the archives go to nodes on the same host: time counts, size does not
+
+
+def image(name: str, declared: Image, *, programs: Path, arch: str) -> Path:
+    """The docker-archive of `declared` with all its tags, out of the cache or made.
+
+    programs: the bin/ folder of a component's cache entry, whose name stands for its content.
+    """
+    key = cachedir.digest((LAYOUT, declared.model_dump_json(), programs.parent.name, arch))
+
+    def make(folder: Path) -> None:
+        layer = folder / "layer.tar"
+        _write_layer(declared, programs, layer)
+        _write_image(declared, arch, layer=layer, to=folder / f"{name}.tar")
+        layer.unlink()
+
+    return cachedir.obtain(KIND, f"{name}-image-{key}", make) / f"{name}.tar"
+
+
+def tarball(name: str, members: Mapping[str, Path | str], *, content: str) -> Path:
+    """`name` as a gzipped tar, out of the cache or made. A member is a program's path or the text of a script.
+
+    content: what stands for the members' content in the cache's key, such as the names of the cache entries they come from.
+    """
+    listed = [f"{path}={'' if isinstance(member, Path) else member}" for path, member in sorted(members.items())]
+    key = cachedir.digest((LAYOUT, content, *listed))
+
+    def make(folder: Path) -> None:
+        with (folder / name).open("wb") as raw:
+            packed = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0)
+            with packed, tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
+                for path, member in sorted(members.items()):
+                    if isinstance(member, Path):
+                        _add_file(tar, path, member)
+                    else:
+                        _add_text(tar, path, member, mode=0o755)
+
+    return cachedir.obtain(KIND, f"{name}-{key}", make) / name
+
+
+def _write_layer(declared: Image, programs: Path, layer: Path) -> None:
+    paths = (*declared.files, *declared.links, "/etc/passwd")
+    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"/"} | {TEMPORARY}
+    with tarfile.open(layer, "w", format=tarfile.GNU_FORMAT) as tar:
+        for folder in sorted(folders):
+            tar.addfile(_member(folder, mode=0o1777 if folder == TEMPORARY else 0o755, kind=tarfile.DIRTYPE))
+        _add_text(tar, "/etc/passwd", PASSWD, mode=0o644)
+        for path, program in sorted(declared.files.items()):
+            _add_file(tar, path, programs / program)
+        for path, target in sorted(declared.links.items()):
+            link = _member(path, mode=0o777, kind=tarfile.SYMTYPE)
+            link.linkname = target
+            tar.addfile(link)
+
+
+def _write_image(declared: Image, arch: str, *, layer: Path, to: Path) -> None:
+    with layer.open("rb") as raw:
+        layer_id = hashlib.file_digest(raw, "sha256").hexdigest()
+    config = json.dumps(
+        {
+            "architecture": arch,
+            "os": "linux",
+            "created": EPOCH,
+            "config": {"Env": [PATH], "Entrypoint": list(declared.entrypoint) or None, "WorkingDir": "/"},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_id}"]},
+            "history": [{"created": EPOCH, "created_by": "spraylab"}],
+        }
+    )
+    config_name = f"{hashlib.sha256(config.encode()).hexdigest()}.json"
+    manifest = json.dumps([{"Config": config_name, "RepoTags": list(declared.tags), "Layers": [f"{layer_id}/layer.tar"]}])
+    with tarfile.open(to, "w", format=tarfile.GNU_FORMAT) as tar:
+        _add_text(tar, "manifest.json", manifest, mode=0o644)
+        _add_text(tar, config_name, config, mode=0o644)
+        tar.addfile(_member(layer_id, mode=0o755, kind=tarfile.DIRTYPE))
+        _add_file(tar, f"{layer_id}/layer.tar", layer, mode=0o644)
+
+
+def _member(path: str, *, mode: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(path.lstrip("/"))
+    member.mode, member.type = mode, kind
+    return member  # owner 0:0 and time 0 are what TarInfo starts with
+
+
+def _add_text(tar: tarfile.TarFile, path: str, text: str, *, mode: int) -> None:
+    raw = text.encode()
+    _add(tar, _member(path, mode=mode), raw=io.BytesIO(raw), size_bytes=len(raw))
+
+
+def _add_file(tar: tarfile.TarFile, path: str, source: Path, *, mode: int = 0o755) -> None:
+    with source.open("rb") as raw:
+        _add(tar, _member(path, mode=mode), raw=raw, size_bytes=source.stat().st_size)
+
+
+def _add(tar: tarfile.TarFile, member: tarfile.TarInfo, *, raw: IO[bytes], size_bytes: int) -> None:
+    member.size = size_bytes
+    tar.addfile(member, raw)

@@ -1,0 +1,39 @@
+"""Where nodes come from: the Protocol of a bed and the lookup of lab/beds/."""
+
+import importlib
+from pathlib import Path
+from typing import Protocol
+
+from lab.errors import ScenarioError
+from lab.model import Site
+
+
+class Bed(Protocol):
+    """Makes the nodes of one cell and takes them down. Made with the cell's keyword arguments, used once."""
+
+    name: str
+
+    def up(self) -> Site:
+        """Nodes that answer by SSH; raises BedError. What a failed `up` made is removed by `down`."""
+        ...
+
+    def down(self) -> None:
+        """Remove all that `up` made and nothing else; harmless when there is nothing."""
+        ...
+
+    def limits(self) -> tuple[str, ...]:
+        """What nodes of this bed cannot show on this host, in whole sentences."""
+        ...
+
+
+def names() -> tuple[str, ...]:
+    """The beds there are, one per file of lab/beds/."""
+    return tuple(sorted(path.stem for path in (Path(__file__).parent / "beds").glob("[!_]*.py")))
+
+
+def find(name: str) -> type[Bed]:
+    """The bed `name`, whose file exports BED; ScenarioError lists those there are."""
+    if name not in names():
+        raise ScenarioError(f"no bed {name!r}", f"lab/beds/ has {', '.join(names())}", "name one of them or add lab/beds/<name>.py")
+    kind: type[Bed] = importlib.import_module(f"lab.beds.{name}").BED
+    return kind

@@ -1,0 +1,3 @@
+module spraylab/pause
+
+go 1.24

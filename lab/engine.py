@@ -1,0 +1,259 @@
+"""The container engine behind the docker SDK: Docker, or podman through a service of the lab's own.
+
+Only this module knows the SDK. It makes what a spec says and finds things by label; whose they are is not its business.
+"""
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import IPAMConfig, IPAMPool
+
+from lab import podman
+from lab.errors import BedError, HostError
+from lab.host import facts
+
+Choice = Literal["auto", "docker", "podman"]
+DOCKER_SOCKET = "/var/run/docker.sock"
+API_LIMIT_S = 120  # one request; removing a node with a full volume takes the longest
+PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSpec:
+    """One container to make. `mounts`: host path -> node path, read-only."""
+
+    name: str
+    hostname: str
+    image: str
+    network: str
+    address: str
+    labels: Mapping[str, str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[tuple[Path, str], ...] = ()
+    nameserver: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """A container, network or volume as the engine knows it. `subnets`: of a network; `detail`: state or driver."""
+
+    kind: Literal["container", "network", "volume"]
+    name: str
+    labels: Mapping[str, str]
+    subnets: tuple[str, ...] = ()
+    detail: str = ""
+
+
+class Engine:
+    """A connection to one engine; made by `connect`."""
+
+    def __init__(self, name: str, client: Any) -> None:
+        self.name = name
+        self._client = client
+
+    def version(self) -> str:
+        """The engine's own version."""
+        return str(self._client.version().get("Version", "unknown"))
+
+    def has_image(self, tag: str) -> bool:
+        try:
+            self._client.images.get(tag)
+        except NotFound:
+            return False
+        return True
+
+    def import_root(self, archive: Path, *, repository: str, tag: str, changes: tuple[str, ...]) -> None:
+        """Make the image `repository:tag` of a tar file with a root file system; changes: lines as of a Dockerfile."""
+        with _asked(f"import the image {repository}:{tag}"), archive.open("rb") as stream:
+            pieces = iter(lambda: stream.read(PIECE_BYTES), b"")  # an open file would be sent with a length and as chunks at once
+            said = self._client.api.import_image_from_stream(pieces, changes=list(changes))
+            image = json.loads(said.strip().splitlines()[-1])["status"]
+            self._client.api.tag(image, repository, tag)  # podman 4.3 forgets a tag given to the import
+
+    def make_network(self, name: str, *, subnet: str, gateway: str, labels: Mapping[str, str]) -> None:
+        """Make a bridge that reaches nothing beyond this host."""
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway)])
+        with _asked(f"make the network {name}"):
+            self._client.networks.create(name, driver="bridge", internal=True, ipam=ipam, labels=dict(labels))
+
+    def start_node(self, spec: NodeSpec) -> None:
+        """Make and start the privileged container of `spec`, its /var on a volume of its own."""
+        place = self._client.api.create_endpoint_config(ipv4_address=spec.address)
+        with _asked(f"start the node {spec.name}"):
+            container = self._client.containers.create(
+                spec.image,
+                name=spec.name,
+                hostname=spec.hostname,
+                labels=dict(spec.labels),
+                environment={"container": self.name, **spec.env},
+                network=spec.network,
+                networking_config={spec.network: place},
+                dns=[spec.nameserver] if spec.nameserver else None,
+                privileged=True,
+                cgroupns="private",
+                tmpfs={"/run": "exec,mode=755", "/tmp": "exec,mode=1777"},  # noqa: S108 - of the node
+                volumes=["/var", *(f"{outside}:{inside}:ro" for outside, inside in spec.mounts)],
+                stop_signal="SIGRTMIN+3",
+            )
+            container.start()
+
+    def run_plain(self, image: str, argv: tuple[str, ...], *, name: str, labels: Mapping[str, str], network: str = "none") -> None:
+        """Start an unprivileged container that only holds its labels, a volume and a place in a network."""
+        with _asked(f"start the container {name}"):
+            self._client.containers.run(
+                image, entrypoint=list(argv), name=name, labels=dict(labels), network=network, volumes=["/var"], detach=True
+            )
+
+    def containers(self, label: str) -> tuple[Thing, ...]:
+        """Containers in any state that carry `label` (a name, or name=value)."""
+        with _asked("list containers"):
+            found = self._client.api.containers(all=True, filters={"label": label})
+        return tuple(
+            Thing(kind="container", name=one["Names"][0].lstrip("/"), labels=one["Labels"] or {}, detail=one.get("State", ""))
+            for one in found
+        )
+
+    def networks(self, label: str = "") -> tuple[Thing, ...]:
+        """All networks, or those that carry `label`."""
+        with _asked("list networks"):
+            found = self._client.api.networks(filters={"label": label} if label else None)
+        return tuple(
+            Thing(kind="network", name=one["Name"], labels=one.get("Labels") or {}, subnets=_subnets(one), detail=one.get("Driver", ""))
+            for one in found
+        )
+
+    def volumes(self, label: str = "") -> tuple[Thing, ...]:
+        """All volumes, or those that carry `label`."""
+        with _asked("list volumes"):
+            found = self._client.api.volumes(filters={"label": label} if label else None)["Volumes"] or []
+        return tuple(Thing(kind="volume", name=one["Name"], labels=one.get("Labels") or {}) for one in found)
+
+    def remove_container(self, name: str) -> None:
+        """Kill and remove a container with its anonymous volumes; harmless when it is not there."""
+        with _asked(f"remove the container {name}"), _gone_is_fine():
+            self._client.api.remove_container(name, v=True, force=True)
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; harmless when it is not there."""
+        with _asked(f"remove the network {name}"), _gone_is_fine():
+            self._client.api.remove_network(name)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume; harmless when it is not there."""
+        with _asked(f"remove the volume {name}"), _gone_is_fine():
+            self._client.api.remove_volume(name, force=True)
+
+    def first_pid(self, name: str) -> int:
+        """The host's number of the container's first process; 0 when it does not run."""
+        with _asked(f"inspect {name}"):
+            return int(self._client.api.inspect_container(name)["State"]["Pid"])
+
+    def last_lines(self, name: str, *, lines: int = 15) -> str:
+        """What the container said last on its console."""
+        with _asked(f"read the log of {name}"):
+            return str(self._client.api.logs(name, tail=lines).decode(errors="replace"))
+
+
+@contextmanager
+def connect(choice: Choice = "auto") -> Iterator[Engine]:
+    """An engine for as long as the block runs. `auto`: what DOCKER_HOST names, else Docker if it answers, else podman.
+
+    Raises HostError when this process is not root or there is no such engine.
+    """
+    seen = facts()
+    if not seen.is_root:
+        raise HostError(
+            "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"
+        )
+    named = os.environ.get("DOCKER_HOST", "")
+    if choice != "podman" and (client := _answering(named or None)):
+        with closing(client):
+            yield Engine("podman" if _is_podman(client) else "docker", client)
+        return
+    if choice == "docker" or (named and choice == "auto"):
+        where = f"at DOCKER_HOST={named}" if named else "at its usual socket"
+        raise HostError("no Docker engine", f"nothing answers {where}", "start Docker, correct DOCKER_HOST, or use --engine podman")
+    if not shutil.which("podman"):
+        raise HostError(
+            "no container engine",
+            "no Docker answers at its usual socket and there is no program podman",
+            "install one, for example: apt-get install podman netavark aardvark-dns iptables runc",
+        )
+    with podman.service(seen, _answers) as path, closing(_client(f"unix://{path}")) as client:
+        yield Engine("podman", client)
+
+
+def _client(url: str | None) -> Any:
+    """The SDK's client for `url`, or for what the environment names."""
+    if url:
+        return docker.DockerClient(base_url=url, timeout=API_LIMIT_S)
+    return docker.from_env(timeout=API_LIMIT_S)
+
+
+def _answering(url: str | None) -> Any:
+    """A client for `url` if an engine answers there, else None."""
+    if not _listens((url or DOCKER_SOCKET).removeprefix("unix://")):
+        return None
+    try:
+        client = _client(url)
+    except (DockerException, OSError, ValueError):
+        return None
+    try:
+        client.ping()
+    except (DockerException, OSError):
+        client.close()
+        return None
+    return client
+
+
+def _listens(path: str) -> bool:
+    """Whether someone listens on the socket `path`; for other addresses the SDK finds out. It leaks sockets where nobody does."""
+    if not path.startswith("/"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+def _answers(url: str) -> bool:
+    client = _answering(url)
+    if client is not None:
+        client.close()
+    return client is not None
+
+
+def _is_podman(client: Any) -> bool:
+    return any("podman" in part.get("Name", "").lower() for part in client.version().get("Components", []))
+
+
+def _subnets(network: Mapping[str, Any]) -> tuple[str, ...]:
+    pools = (network.get("IPAM") or {}).get("Config") or []
+    return tuple(pool["Subnet"] for pool in pools if pool.get("Subnet"))
+
+
+@contextmanager
+def _asked(purpose: str) -> Iterator[None]:
+    """Turns what the SDK raises into a BedError that names the purpose."""
+    try:
+        yield
+    except (DockerException, OSError) as error:
+        said = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
+        raise BedError(
+            f"the container engine could not {purpose}",
+            said,
+            "`spraylab doctor` shows what this host lacks; `spraylab gc` what is left over",
+        ) from error
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    with suppress(NotFound):
+        yield

@@ -1,0 +1,117 @@
+"""What killed runs left: found with the reason, then deleted. What a living run owns, or the lab does not own, is never touched."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab import cachedir
+from lab.command import MARK
+from lab.deadline import until
+from lab.engine import Engine
+from lab.host import HOST, cmdline, environment, processes, started, started_ticks
+from lab.owner import CELL, OWNER, RUN_FOLDER, Owner, of_folder, of_labels
+
+Kind = Literal["process", "container", "network", "volume", "folder"]
+ORDER: tuple[Kind, ...] = ("process", "container", "network", "volume", "folder")  # of deletion: users before what they use
+DIE_LIMIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """One thing a run left.
+
+    `name`: of the container, network or volume, the path of a folder, the number of a process, whose `mark` tells it from
+    a later one with that number.
+    """
+
+    kind: Kind
+    name: str
+    run_id: str
+    why: str
+    mark: str = ""
+
+
+def leftovers(engine: Engine, *, run_folder: Path = RUN_FOLDER, root: Path = HOST) -> tuple[Leftover, ...]:
+    """All that runs whose process is gone left on this host, in the order of deletion. Nothing is changed.
+
+    run_folder: where runs keep sockets; root: where /proc is read from.
+    """
+    things = (*engine.containers(OWNER), *engine.networks(OWNER), *engine.volumes(OWNER))
+    found = [
+        Leftover(kind=thing.kind, name=thing.name, run_id=owner.run_id, why=_why(owner, cell=thing.labels.get(CELL, "")))
+        for thing in things
+        if (owner := of_labels(thing.labels)) and not owner.alive(root=root)
+    ]
+    found += [*_folders(run_folder, root), *_orphans(root), *_half_made(root)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: (ORDER.index(one.kind), one.name)))
+
+
+def delete(engine: Engine, found: tuple[Leftover, ...]) -> None:
+    """Delete what `leftovers` found; what is gone by now is no error. Raises BedError when the engine refuses."""
+    removers = {"container": engine.remove_container, "network": engine.remove_network, "volume": engine.remove_volume}
+    for one in sorted(found, key=lambda one: ORDER.index(one.kind)):
+        if one.kind == "process":
+            _end(one)
+        elif one.kind == "folder":
+            shutil.rmtree(one.name, ignore_errors=True)
+        else:
+            removers[one.kind](one.name)
+
+
+def _folders(run_folder: Path, root: Path) -> Iterator[Leftover]:
+    """Folders of sockets whose owner is gone, and the processes that serve them."""
+    for folder in sorted(run_folder.glob("*")):
+        owner = of_folder(folder)
+        if owner is None or owner.alive(root=root):
+            continue
+        yield Leftover(kind="folder", name=str(folder), run_id=owner.run_id, why=_why(owner))
+        for pid in processes(root=root):
+            if _serves(cmdline(pid, root=root), folder):
+                yield _process(pid, owner.run_id, f"it serves {folder}; {_why(owner)}", root)
+
+
+def _serves(words: str, folder: Path) -> bool:
+    """Whether a process with these arguments is podman's service or a shared SSH connection on a socket in `folder`."""
+    return words.startswith(f"ssh: {folder}/") or ("podman system service" in words and words.endswith(f" unix://{folder}/podman.sock"))
+
+
+def _orphans(root: Path) -> Iterator[Leftover]:
+    """Processes a lab started (they inherit its mark) that outlived it. A number reused since then is younger than its child."""
+    for pid in processes(root=root):
+        lab = environment(pid, root=root).get(MARK, "")
+        if lab.isdigit() and int(lab) != os.getpid() and not 0 < started_ticks(int(lab), root=root) <= started_ticks(pid, root=root):
+            yield _process(pid, "", f"process {lab} of the lab, which started it, is gone", root)
+
+
+def _half_made(root: Path) -> Iterator[Leftover]:
+    """Entries of the cache that a killed process did not finish."""
+    for part in sorted(cachedir.root().glob("*/.*.part")):
+        pid = part.name.split(".")[-2]
+        if pid.isdigit() and not started_ticks(int(pid), root=root):
+            yield Leftover(kind="folder", name=str(part), run_id="", why=f"process {pid} that was filling it is gone")
+
+
+def _process(pid: int, run_id: str, why: str, root: Path) -> Leftover:
+    return Leftover(
+        kind="process", name=str(pid), run_id=run_id, why=f"{cmdline(pid, root=root)[:80]}: {why}", mark=started(pid, root=root)
+    )
+
+
+def _why(owner: Owner, *, cell: str = "") -> str:
+    return f"process {owner.pid} of run {owner.run_id or '(none)'}{f', cell {cell}' if cell else ''}, is gone"
+
+
+def _end(one: Leftover) -> None:
+    """Politely, then not; only the very process that was found."""
+    pid = int(one.name)
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if started(pid) != one.mark:
+            return
+        with suppress(ProcessLookupError):
+            os.kill(pid, sign)
+        until(lambda: started(pid), lambda seen: seen != one.mark, limit_s=DIE_LIMIT_S, every_s=0.1)

@@ -1,0 +1,138 @@
+"""Runs one stage by ansible-playbook, streams its events, and tells what kubeadm init did by what was seen.
+
+Ansible's events come as marked lines of its output, written by the callback plugin in lab/ansible/callback.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Event
+from typing import TextIO
+
+from lab import inventory
+from lab.command import RC_LIMIT, RC_STOPPED, run
+from lab.datafile import decode
+from lab.errors import InstallError
+from lab.mask import mask
+from lab.model import Completed, Site, Stage, StageRun, TaskEvent
+from lab.playbooks import Playbooks
+
+CALLBACKS = Path(__file__).parent / "ansible" / "callback"
+MARK = "@lab-event@"  # as lab_events.py writes it
+FORKS = 10
+ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
+SAID_CHARACTERS = 3000  # of a failed task, in the result; the log has all of it
+
+OnEvent = Callable[[TaskEvent], None]
+
+
+def install(  # noqa: PLR0913 - what a run needs, and the ways it talks while it runs, by name only
+    stage: Stage, *, site: Site, playbooks: Playbooks, folder: Path, on_event: OnEvent, stop: Event, limit_s: float
+) -> StageRun:
+    """Run `stage` on the nodes of `site`; a playbook that fails is a value.
+
+    folder: gets inventory/, ansible.log and events.jsonl, secrets masked. on_event: called from another thread with each
+    event as it comes. stop: when set, ansible-playbook is ended and the nodes stay as they are, kubeadm too.
+    Raises InstallError when the playbooks could not be started at all.
+    """
+    _write_inventory(inventory.render(stage, site), folder)
+    events: list[TaskEvent] = []
+    with (folder / "ansible.log").open("w", buffering=1) as log, (folder / "events.jsonl").open("w", buffering=1) as kept:
+        done = run(
+            _argv(stage, playbooks, folder),
+            limit_s=limit_s,
+            env=_environment(site, playbooks, folder),
+            cwd=playbooks.cluster.parent,
+            on_line=lambda line: _line(line, events, on_event, log=log, kept=kept),
+            stop=stop,
+        )
+        log.write(done.stderr)
+    if done.rc not in (0, RC_STOPPED, RC_LIMIT) and not any(event.kind in ENDED for event in events):
+        said = (done.stderr or done.stdout).strip()[-SAID_CHARACTERS:]
+        raise InstallError(f"ansible-playbook ended with {done.rc} before any task", said, f"see {folder / 'ansible.log'}")
+    return outcome(stage, done, tuple(events), init_task=playbooks.init_task)
+
+
+def event_of(line: str) -> TaskEvent | None:
+    """The event that an output line carries, secrets masked; None when it carries none."""
+    if not line.startswith(MARK):
+        return None
+    try:
+        event = decode(TaskEvent, json.loads(base64.b64decode(line.removeprefix(MARK).strip(), validate=True)))
+    except ValueError:
+        return None
+    return replace(event, said=mask(event.said), task=mask(event.task))
+
+
+def outcome(stage: Stage, done: Completed, events: tuple[TaskEvent, ...], *, init_task: str) -> StageRun:
+    """What `events` say about the run `done`: attempts of kubeadm init are those that were seen to start."""
+    of_init = [event for event in events if event.task.rpartition(" : ")[2] == init_task]
+    began = next((event.at_s for event in of_init if event.kind == "start"), None)
+    ended = next((event for event in of_init if event.kind in ENDED), None)
+    retries = [event for event in of_init if event.kind == "retry"]
+    ran = began is not None and not (ended and ended.kind in ("skipped", "unreachable"))
+    told = [event for event in (*retries, *([ended] if ended else [])) if event.rc is not None]
+    until_s = ended.at_s if ended else done.started_at_s + done.duration_s
+    failed = next((event for event in reversed(events) if event.kind in ("failed", "unreachable")), None)
+    stopped = done.rc == RC_STOPPED
+    said = failed.said if failed else ""
+    if done.rc == RC_LIMIT:
+        said = f"ended by the lab after its limit of {done.duration_s:.0f} s; {said}"
+    return StageRun(
+        stage=stage.name,
+        rc=None if stopped else done.rc,
+        duration_s=done.duration_s,
+        attempts=len(retries) + 1 if ran else 0,
+        init_rc=told[-1].rc if ran and told else None,
+        init_s=until_s - began if began is not None and ran else 0.0,
+        stopped_after_s=(until_s - began if began is not None and ran else 0.0) if stopped else None,
+        failed_task=failed.task if failed and done.rc != 0 else "",
+        failed_said=said[-SAID_CHARACTERS:] if done.rc != 0 else "",
+    )
+
+
+def _write_inventory(made: inventory.Inventory, folder: Path) -> None:
+    hosts = folder / "inventory" / "hosts.yaml"
+    variables = folder / "inventory" / "group_vars" / "all.yaml"
+    variables.parent.mkdir(parents=True, exist_ok=True)
+    hosts.write_text(made.hosts)
+    variables.write_text(made.variables)
+
+
+def _argv(stage: Stage, playbooks: Playbooks, folder: Path) -> tuple[str, ...]:
+    tags = ("--tags", ",".join(stage.tags)) if stage.tags else ()
+    hosts = ("-i", str(folder.absolute() / "inventory" / "hosts.yaml"))
+    return (*playbooks.ansible_playbook, *hosts, "-b", *playbooks.arguments, *tags, str(playbooks.cluster))
+
+
+def _environment(site: Site, playbooks: Playbooks, folder: Path) -> Mapping[str, str]:
+    """What holds whatever the ansible.cfg beside the playbooks says."""
+    return {
+        "ANSIBLE_CONFIG": str(playbooks.cluster.parent / "ansible.cfg"),
+        "ANSIBLE_SSH_ARGS": f"-F {site.ssh_config.absolute()}",
+        "ANSIBLE_HOST_KEY_CHECKING": "False",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_FORKS": str(FORKS),
+        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+        "ANSIBLE_CALLBACKS_ENABLED": "lab_events",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder.absolute() / "facts"),
+        "ANSIBLE_LOCAL_TEMP": str(folder.absolute() / "tmp"),
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_NOCOLOR": "True",
+        "ANSIBLE_FORCE_COLOR": "False",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **playbooks.env,
+    }
+
+
+def _line(line: str, events: list[TaskEvent], on_event: OnEvent, *, log: TextIO, kept: TextIO) -> None:
+    event = event_of(line)
+    if event is None:
+        log.write(line + "\n")
+        return
+    events.append(event)
+    kept.write(json.dumps(asdict(event)) + "\n")
+    on_event(event)

@@ -1,0 +1,196 @@
+"""Cell -> the stages that run it, and the departures from the release that come with them. Pure but for reading data files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab.datafile import Schema, dump_yaml, load_yaml, read
+from lab.errors import ScenarioError
+from lab.host import NodeNeeds
+from lab.model import ADDONS, Cell, Deviation, Endpoint, Stage
+from lab.release import Release, load
+
+DEVIATIONS = Path(__file__).parent / "data" / "deviations.yaml"
+# What turns an addon on, under kubespray's names; addresses enter with the site's slot, in the inventory.
+ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
+    "kube-vip": {
+        "kube_vip_enabled": True,
+        "kube_vip_controlplane_enabled": True,
+        "kube_vip_arp_enabled": True,
+        "kube_vip_interface": "eth0",
+        "kube_vip_services_enabled": False,
+    },
+}
+NETWORK_ADDONS = frozenset({"cilium"})
+
+
+class ChangeSchema(Schema):
+    """What the release has and what the lab uses instead."""
+
+    released: object
+    used: object
+
+
+class GroupSchema(Schema):
+    """Variables that depart for one reason."""
+
+    why: str
+    when: Literal["always", "no-cni"]
+    source: Literal["any", "kubespray"]
+    variables: dict[str, ChangeSchema]
+
+
+class ComponentSchema(Schema):
+    """A component that may be there in another version, and the variable that says which."""
+
+    variable: str
+    why: str
+
+
+class NeedSchema(Schema):
+    """What a field of NodeNeeds asks for, and the variable that carries it."""
+
+    what: str
+    variable: str
+    released: object
+    why: str
+
+
+class DeviationsSchema(Schema):
+    """data/deviations.yaml."""
+
+    groups: list[GroupSchema]
+    components: dict[str, ComponentSchema]
+    needs: dict[Literal["cgroup_driver", "feature_gates", "nofile", "nproc", "restrict_oom"], NeedSchema]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """One reason to depart. `variable`: empty when the playbooks need not be told; values as YAML would load them."""
+
+    what: str
+    variable: str
+    released: object
+    used: object
+    why: str
+
+
+def check(cell: Cell) -> None:
+    """Raise ScenarioError, with all reasons, when `cell` asks for what cannot be installed."""
+    release = load(cell.ref.release)
+    wrong = [f"addon {name!r} cannot be installed yet" for addons in cell.ordering for name in addons if name not in ADDON_VARIABLES]
+    wrong += ["orderings of several stages cannot be installed yet"] if len(cell.ordering) > 1 else []
+    wrong += [f"topology {cell.topology} cannot be installed yet"] if str(cell.topology) != "1cp" else []
+    if not release.supports(cell.kube_version):
+        wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
+    if cell.ref.source == "kubespray" and not release.file_urls:
+        wrong.append(f"{release.tag} downloads by HTTP only, and nodes have no network that reaches out")
+    if wrong:
+        can = f"1cp with base or {', '.join(sorted(ADDON_VARIABLES))} in one stage can be installed"
+        raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), f"change the scenario: {can}")
+
+
+def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> tuple[Stage, ...]:
+    """The runs of the installer, first to last; the addons of a stage are all that are on after it.
+
+    versions: component name -> the version that nodes get. Raises ScenarioError for an addon that cannot be installed yet.
+    """
+    made: list[Stage] = []
+    for index, added in enumerate(cell.ordering):
+        on = (*(made[-1].addons if made else ()), *added)
+        made.append(
+            Stage(
+                index=index,
+                name="+".join(added) or "base",
+                addons=on,
+                endpoint=_endpoint(cell, on),
+                variables=_variables(cell, on, _departures(cell, on, release, needs=needs, versions=versions)),
+            )
+        )
+    return tuple(made)
+
+
+def deviations(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> tuple[Deviation, ...]:
+    """Every departure of `cell` from what `release` ships or defaults to, with its reasons; sorted."""
+    on = tuple(name for addons in cell.ordering for name in addons)
+    changed = dict(cell.variables)
+    departures = [one for one in _departures(cell, on, release, needs=needs, versions=versions) if one.variable not in changed]
+    used = _values(departures)
+    told = {
+        one.what: Deviation(
+            what=one.what,
+            released=_text(one.released),
+            used=_text(used.get(one.variable, one.used)),
+            why="; ".join(other.why for other in departures if other.what == one.what),
+        )
+        for one in departures
+    }
+    why = f"mitigation {', '.join(cell.mitigations) or 'of the cell'}"
+    told |= {name: Deviation(what=name, released="the release's own", used=value, why=why) for name, value in changed.items()}
+    return tuple(told[what] for what in sorted(told))
+
+
+def _endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
+    """The VIP from the stage on that turns kube-vip on; where no stage does, what the cell says holds throughout."""
+    late = any("kube-vip" in addons for addons in cell.ordering) and "kube-vip" not in on
+    return "node" if late else cell.endpoint
+
+
+def _variables(cell: Cell, on: tuple[str, ...], departures: list[Departure]) -> dict[str, object]:
+    """What the installer is told: departures, then the addons, then what the cell itself changes."""
+    variables: dict[str, object] = {"kube_version": cell.kube_version, **_values(departures)}
+    for name in on:
+        if name not in ADDON_VARIABLES:
+            raise ScenarioError(
+                f"addon {name!r} cannot be installed yet", f"known: {', '.join(ADDON_VARIABLES)}", "leave it out of the ordering"
+            )
+        variables.update(ADDON_VARIABLES[name])
+    variables.update({name: load_yaml(value) for name, value in cell.variables})
+    return variables
+
+
+def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> list[Departure]:
+    known = read(DEVIATIONS, DeviationsSchema)
+    groups = [group for group in known.groups if _applies(group, cell, on)]
+    found = [
+        Departure(what=name, variable=name, released=change.released, used=change.used, why=group.why)
+        for group in groups
+        for name, change in group.variables.items()
+    ]
+    if cell.kube_version != release.kube_version:
+        why = "the cell asks for this version; the release defaults to another"
+        found.append(
+            Departure(what="kube_version", variable="kube_version", released=release.kube_version, used=cell.kube_version, why=why)
+        )
+    for name, component in known.components.items():
+        shipped, there = release.version(name, cell.kube_version), versions.get(name)
+        used = name in on or name not in ADDONS
+        if used and there is not None and there != shipped:
+            found.append(Departure(what=f"{name} version", variable=component.variable, released=shipped, used=there, why=component.why))
+    for field, need in known.needs.items():
+        asked = getattr(needs, field)
+        asked = list(asked) if isinstance(asked, tuple) else asked
+        if asked and asked != need.released:
+            found.append(Departure(what=need.what, variable=need.variable, released=need.released, used=asked, why=need.why))
+    return found
+
+
+def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
+    return group.source in ("any", cell.ref.source) and (group.when == "always" or not NETWORK_ADDONS & set(on))
+
+
+def _values(departures: list[Departure]) -> dict[str, object]:
+    """variable -> value; lists of the same variable are added up."""
+    values: dict[str, object] = {}
+    for one in departures:
+        before = values.get(one.variable)
+        if one.variable:
+            values[one.variable] = [*before, *one.used] if isinstance(before, list) and isinstance(one.used, list) else one.used
+    return values
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(str(one) for one in value)}]"
+    return value if isinstance(value, str) else dump_yaml(value).removesuffix("\n").removesuffix("\n...")

@@ -1,0 +1,216 @@
+"""Reads a scenario file into cells, each left-out cell with its reason. Pure but for the reading of the file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from lab.datafile import Checked, Schema, dump_yaml, read
+from lab.errors import ScenarioError
+from lab.model import Cell, Endpoint, Ref, Topology, parse_ordering, parse_ref, parse_topology
+
+Ordering = tuple[tuple[str, ...], ...]
+T = TypeVar("T")
+
+
+def _ref(text: str) -> str:
+    parse_ref(text)
+    return text
+
+
+def _ordering(text: str) -> str:
+    parse_ordering(text)
+    return text
+
+
+def _topology(text: str) -> str:
+    parse_topology(text)
+    return text
+
+
+RefText = Annotated[str, Checked(_ref)]
+OrderingText = Annotated[str, Checked(_ordering)]
+TopologyText = Annotated[str, Checked(_topology)]
+
+
+class MitigationSchema(Schema):
+    """A change of variables that is said to help, or to harm."""
+
+    why: str
+    variables: dict[str, object]
+
+
+class BlockSchema(Schema):
+    """One product of cells; what a block leaves out comes from the file's `defaults`."""
+
+    refs: list[RefText] | None = None
+    kubernetes: list[str] | None = None
+    topologies: list[TopologyText] | None = None
+    orderings: list[OrderingText] | None = None
+    endpoints: list[Literal["default", "vip", "node"]] | None = None
+    beds: list[str] | None = None
+    mitigations: list[str] | None = None
+    because: str = ""
+
+
+class KnownSchema(Schema):
+    """A cell that is known to be red, with the finding that must be its cause, until a date."""
+
+    cell: str
+    finding: str
+    upstream: list[str]
+    expires: date
+
+
+class ScenarioSchema(Schema):
+    """One file of scenarios/; docs/formats.md shows every field."""
+
+    name: str
+    about: str
+    upstream: list[str] = []
+    defaults: BlockSchema = BlockSchema()
+    mitigations: dict[str, MitigationSchema] = {}
+    cells: list[BlockSchema]
+    exclude: list[BlockSchema] = []
+    known: list[KnownSchema] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A cell id whose failure is known by the signature `finding`, until `expires`."""
+
+    cell: str
+    finding: str
+    upstream: tuple[str, ...]
+    expires: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A cell that the scenario names and does not run."""
+
+    cell: Cell
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """`because`: cell id -> why the scenario has it."""
+
+    name: str
+    about: str
+    upstream: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    left_out: tuple[LeftOut, ...]
+    known: tuple[Known, ...]
+    because: tuple[tuple[str, str], ...]
+
+
+def load(path: Path, *, check: Callable[[Cell], None]) -> Scenario:
+    """The scenario of the file at `path`.
+
+    check: called with each cell that would run; its ScenarioErrors are collected and told together.
+    Raises ScenarioError with every problem found.
+    """
+    schema = read(path, ScenarioSchema)
+    problems = _references(schema)
+    if not problems:
+        blocks = [(block.because, _cells(block, schema)) for block in schema.cells]
+        cells = {cell.id: (cell, because) for because, made in blocks for cell in made}
+        left_out = {cell.id: rule for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell)}
+        runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out)
+        problems += _problems(runs, check)
+        problems += [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in cells]
+        problems += [] if runs else ["no cell is left to run"]
+    if problems:
+        raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), "correct the file; docs/formats.md shows every field")
+    return Scenario(
+        name=schema.name,
+        about=schema.about.strip(),
+        upstream=tuple(schema.upstream),
+        cells=runs,
+        left_out=tuple(LeftOut(cell=cells[name][0], because=rule.because) for name, rule in left_out.items()),
+        known=tuple(Known(cell=k.cell, finding=k.finding, upstream=tuple(k.upstream), expires=k.expires) for k in schema.known),
+        because=tuple((name, because) for name, (_, because) in cells.items()),
+    )
+
+
+def _references(schema: ScenarioSchema) -> list[str]:
+    """What names something that is not there, or lacks what it must have."""
+    problems = []
+    for index, block in enumerate(schema.cells):
+        missing = [field for field in ("refs", "orderings", "kubernetes") if not (getattr(block, field) or getattr(schema.defaults, field))]
+        problems += [f"cells.{index}: `{field}` is given neither here nor in `defaults`" for field in missing]
+        wrong = sorted({name for name in block.mitigations or [] if name != "none"} - set(schema.mitigations))
+        problems += [f"cells.{index}: unknown mitigation {name!r}; `mitigations` has {sorted(schema.mitigations)}" for name in wrong]
+    problems += [f"exclude.{index}: `because` is empty" for index, rule in enumerate(schema.exclude) if not rule.because]
+    return problems
+
+
+def _problems(cells: tuple[Cell, ...], check: Callable[[Cell], None]) -> list[str]:
+    problems: dict[str, None] = {}
+    for cell in cells:
+        try:
+            check(cell)
+        except ScenarioError as error:
+            problems[f"{error.args[0]} ({error.args[1]})"] = None
+    return list(problems)
+
+
+def _cells(block: BlockSchema, schema: ScenarioSchema) -> list[Cell]:
+    def given(field: str, otherwise: list[str]) -> list[str]:
+        return getattr(block, field) or getattr(schema.defaults, field) or otherwise
+
+    points = product(
+        given("refs", []),
+        given("kubernetes", []),
+        given("topologies", ["1cp"]),
+        given("orderings", []),
+        given("endpoints", ["default"]),
+        given("beds", ["containers"]),
+        given("mitigations", ["none"]),
+    )
+    return [_cell(point, schema) for point in points]
+
+
+def _cell(point: tuple[str, ...], schema: ScenarioSchema) -> Cell:
+    ref, kubernetes, topology, ordering, endpoint, bed, mitigation = point
+    stages = parse_ordering(ordering)
+    changed = schema.mitigations[mitigation].variables if mitigation != "none" else {}
+    return Cell(
+        ref=parse_ref(ref),
+        kube_version=kubernetes,
+        topology=parse_topology(topology),
+        ordering=stages,
+        endpoint=_endpoint(endpoint, stages),
+        bed=bed,
+        mitigations=(mitigation,) if mitigation != "none" else (),
+        variables=tuple((name, dump_yaml(value).removesuffix("\n...\n").strip()) for name, value in changed.items()),
+    )
+
+
+def _endpoint(asked: str, stages: Ordering) -> Endpoint:
+    """`default`: the VIP once any stage turns kube-vip on (the plan uses it from that stage on), else the node."""
+    if asked in ("vip", "node"):
+        return "vip" if asked == "vip" else "node"
+    return "vip" if any("kube-vip" in stage for stage in stages) else "node"
+
+
+def _covers(rule: BlockSchema, cell: Cell) -> bool:
+    """Whether every field that the rule gives has the cell's value."""
+    pairs: list[tuple[list[object] | None, object]] = [
+        (_parsed(rule.refs, parse_ref), cell.ref),
+        (_parsed(rule.kubernetes, str), cell.kube_version),
+        (_parsed(rule.topologies, parse_topology), cell.topology),
+        (_parsed(rule.orderings, parse_ordering), cell.ordering),
+        (_parsed(rule.endpoints, str), cell.endpoint),
+        (_parsed(rule.beds, str), cell.bed),
+        (_parsed(rule.mitigations, lambda name: (name,) if name != "none" else ()), cell.mitigations),
+    ]
+    return any(wanted is not None for wanted, _ in pairs) and all(wanted is None or value in wanted for wanted, value in pairs)
+
+
+def _parsed(texts: "list[str] | None", parse: Callable[[str], Ref | Topology | Ordering | str | tuple[str, ...]]) -> list[object] | None:
+    return None if texts is None else [parse(text) for text in texts]

@@ -1,0 +1,103 @@
+"""The fixed subnets of parallel places on a host: which are free, and holding one against other runs."""
+
+import ipaddress
+import json
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.command import run
+from lab.errors import BedError, HostError
+from lab.model import Slot
+
+COUNT = 16
+LIMIT_S = 10
+LOCK = "\0spraylab-slot-{}"  # abstract socket: one per network namespace, free as soon as its process dies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A slot held by this process until `release`."""
+
+    slot: Slot
+    lock: socket.socket
+
+    def release(self) -> None:
+        self.lock.close()
+
+
+def slot(number: int) -> Slot:
+    """The addresses of place `number`; always the same."""
+    net = f"10.231.{number}"
+    return Slot(number=number, subnet=f"{net}.0/24", gateway=f"{net}.1", client=f"{net}.2", vip=f"{net}.100", pool=f"{net}.200-{net}.220")
+
+
+def address(place: Slot, host_part: int) -> str:
+    """Address `host_part` in the subnet of `place`."""
+    return str(ipaddress.ip_network(place.subnet)[host_part])
+
+
+def in_the_way(place: Slot, taken: Iterable[tuple[str, str]]) -> str:
+    """Who already uses addresses of `place`, or nothing. taken: subnet and who uses it."""
+    wanted = ipaddress.ip_network(place.subnet)
+    for subnet, who in taken:
+        try:
+            if ipaddress.ip_network(subnet, strict=False).overlaps(wanted):
+                return f"{who} uses {subnet}"
+        except (ValueError, TypeError):
+            continue  # an IPv6 subnet, or not an address at all
+    return ""
+
+
+def hold(wanted: int | None, taken: tuple[tuple[str, str], ...]) -> Held:
+    """Hold the slot `wanted`, or the first free one. taken: subnets in use, each with who uses it.
+
+    Raises BedError when that one, or every one, is in use.
+    """
+    if wanted is not None and wanted not in range(COUNT):
+        raise BedError(f"there is no slot {wanted}", f"a host has slots 0 to {COUNT - 1}", "name one of them or none")
+    reasons = []
+    for number in range(COUNT) if wanted is None else (wanted,):
+        place = slot(number)
+        if reason := in_the_way(place, taken):
+            reasons.append(reason)
+        elif lock := _lock(number):
+            return Held(slot=place, lock=lock)
+        else:
+            reasons.append(f"another run on this host holds slot {number}")
+    what = "every slot of this host is in use" if wanted is None else f"slot {wanted} ({slot(wanted).subnet}) is in use"
+    raise BedError(
+        what, "; ".join(dict.fromkeys(reasons)), "wait for the other run, name another slot, or remove what a killed run left: spraylab gc"
+    )
+
+
+def of_host() -> tuple[tuple[str, str], ...]:
+    """Subnets of this host's interfaces and routes, each with who uses it. Raises HostError without iproute2."""
+    interfaces, routes = _asked("addr"), _asked("route")
+    found = [
+        (f"{one['local']}/{one['prefixlen']}", f"interface {interface['ifname']}")
+        for interface in interfaces
+        for one in interface.get("addr_info", [])
+        if one.get("family") == "inet"
+    ]
+    found += [(route["dst"], f"a route over {route.get('dev', 'this host')}") for route in routes if route["dst"] != "default"]
+    return tuple(found)
+
+
+def _asked(what: str) -> list[dict[str, Any]]:
+    done = run(("ip", "-j", what), limit_s=LIMIT_S)
+    if done.rc != 0:
+        raise HostError(f"`ip -j {what}` ended with {done.rc}", done.stderr.strip(), "install iproute2")
+    answer: list[dict[str, Any]] = json.loads(done.stdout or "[]")
+    return answer
+
+
+def _lock(number: int) -> socket.socket | None:
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        lock.bind(LOCK.format(number))
+    except OSError:
+        lock.close()
+        return None
+    return lock

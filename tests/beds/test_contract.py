@@ -1,0 +1,126 @@
+"""What every bed keeps, tried on each one found: nodes that answer, and nothing left of them."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import bed, slots
+from lab.bed import Bed
+from lab.command import ssh
+from lab.engine import Engine
+from lab.errors import BedError
+from lab.model import Site, Topology
+from lab.owner import OWNER, RUN_FOLDER, of_folder
+from tests.machine import real_engine
+
+pytestmark = pytest.mark.real
+LIMIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with real_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(params=bed.names())
+def make(request: pytest.FixtureRequest, tmp_path: Path, engine: Engine) -> Iterator[Callable[..., Bed]]:
+    """Makes a bed of the kind under test; whatever the test does, it is taken down."""
+    made: list[Bed] = []
+    (tmp_path / "artifacts" / "images").mkdir(parents=True)
+
+    def one(*, topology: Topology | None = None, slot: int | None = None) -> Bed:
+        kind: Callable[..., Bed] = bed.find(request.param)
+        made.append(
+            kind(
+                cell_id="contract",
+                topology=topology or Topology(control_planes=1),
+                artifacts=tmp_path / "artifacts",
+                run_id=f"t{os.getpid()}",
+                folder=tmp_path / "run",
+                engine=engine,
+                slot=slot,
+            )
+        )
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.down()
+
+
+def said(site: Site, number: int, script: str) -> str:
+    done = ssh(site, site.nodes[number], script, limit_s=LIMIT_S)
+    assert done.rc == 0, done.stderr
+    return done.stdout.strip()
+
+
+def left(engine: Engine) -> list[str]:
+    label = f"{OWNER}=t{os.getpid()}"
+    things = [one.name for one in (*engine.containers(label), *engine.networks(label), *engine.volumes(label))]
+    folders = [str(path) for path in RUN_FOLDER.glob("*") if (owner := of_folder(path)) and owner.run_id == f"t{os.getpid()}"]
+    return things + folders
+
+
+def test_nodes_answer_as_their_place_says_and_nothing_of_them_is_left(make: Callable[..., Bed], engine: Engine, tmp_path: Path) -> None:
+    one = make(topology=Topology(control_planes=2, workers=1))
+    site = one.up()
+    assert [node.name for node in site.nodes] == ["cp1", "cp2", "w1", "client"]
+    assert len(left(engine)) >= len(site.nodes)
+    for number, node in enumerate(site.nodes):
+        assert said(site, number, "hostname") == node.name
+        assert f"inet {node.address}/24" in said(site, number, f"ip addr show {node.interface}")
+        assert said(site, number, "systemctl is-system-running --wait || systemctl --failed --no-legend") == "running"
+    assert said(site, 0, "ip route show default").startswith(f"default via {site.client.address}")
+    assert said(site, 0, "systemctl is-active containerd spraylab-images") == "active\nactive"
+    assert said(site, 0, f"ping -c1 -W2 {site.nodes[2].address} >/dev/null && echo yes") == "yes"
+    assert said(site, 0, "cat /etc/machine-id") != said(site, 1, "cat /etc/machine-id")
+    volumes = {said(site, number, "findmnt -no FSROOT /var") for number in range(len(site.nodes))}
+    one.down()
+    assert left(engine) == []
+    assert not any(volume.name in place for volume in engine.volumes() for place in volumes)
+    assert not (tmp_path / "run" / "ssh_config").exists()
+    one.down()  # harmless
+
+
+def test_what_a_node_sends_to_the_world_ends_at_the_client(make: Callable[..., Bed]) -> None:
+    site = make().up()
+    assert said(site, 1, "cat /proc/sys/net/ipv4/ip_forward") == "0"
+    assert said(site, 1, "ip route show default") == ""
+    assert said(site, 0, "getent hosts lab.invalid || echo no") == "no"
+
+
+def test_systemd_of_a_node_lives_in_its_own_control_group(make: Callable[..., Bed], engine: Engine) -> None:
+    make().up()
+    for container in engine.containers(f"{OWNER}=t{os.getpid()}"):
+        lines = Path(f"/proc/{engine.first_pid(container.name)}/cgroup").read_text().splitlines()
+        systemd = [line.split(":", 2)[2] for line in lines if "name=systemd" in line or line.startswith("0::")]
+        assert systemd
+        assert all("libpod-" in place or "docker" in place for place in systemd), lines
+
+
+def test_two_beds_at_once_stand_in_different_slots(make: Callable[..., Bed]) -> None:
+    first, second = make().up(), make().up()
+    assert first.slot != second.slot
+
+
+def test_a_slot_in_use_is_refused_before_anything_is_made(make: Callable[..., Bed], engine: Engine) -> None:
+    held = slots.hold(None, (*slots.of_host(), *((subnet, "") for network in engine.networks() for subnet in network.subnets)))
+    try:
+        with pytest.raises(BedError, match=f"slot {held.slot.number} .* is in use"):
+            make(slot=held.slot.number).up()
+        assert left(engine) == []
+    finally:
+        held.release()
+
+
+def test_limits_are_whole_sentences(make: Callable[..., Bed]) -> None:
+    sentences = make().limits()
+    assert sentences
+    assert all(one[0].isupper() and one.endswith(".") for one in sentences)
+
+
+def test_taking_down_what_never_was_up_is_harmless(make: Callable[..., Bed]) -> None:
+    make().down()

@@ -1,0 +1,100 @@
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from lab import artifacts, cachedir
+from lab.command import run
+from lab.component import Progress
+from lab.errors import BuildError, ScenarioError
+
+FAKE_GO = """#!/bin/sh
+[ "$1" = version ] && echo 'go version go1.26.0 linux/amd64' && exit
+case "$FAIL" in ?*) case "$PWD" in *$FAIL*) exit 1;; esac;; esac
+echo "$PWD" >>"$LOG"
+while [ "$1" != -o ]; do shift; done
+echo "built in $PWD" >"$2"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab's own components, an empty cache, and a go that only writes its output."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "go").write_text(FAKE_GO)
+    (tmp_path / "bin" / "go").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("FAIL", "")
+    monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path / "cache"))
+
+
+def test_the_folder_holds_what_kubespray_fetches_under_the_names_it_is_told() -> None:
+    path = artifacts.prepare("v1.29.5").path
+    names = {str(member.relative_to(path)) for member in path.rglob("*") if member.is_file()}
+    images = {f"images/{name}.tar" for name in ("kubernetes", "pause", "coredns", "kube-vip")}
+    programs = {"kubelet", "kubeadm", "kubectl", "runc"}
+    archives = {"etcd.tar.gz", "cni.tgz", "crictl.tar.gz", "containerd.tar.gz", "nerdctl.tar.gz", "ciliumcli.tar.gz"}
+    assert names == images | programs | archives
+    with tarfile.open(path / "etcd.tar.gz") as tar:
+        assert tar.getnames() == [f"etcd-v3.5.12-linux-amd64/{name}" for name in ("etcd", "etcdctl", "etcdutl")]
+    with tarfile.open(path / "cni.tgz") as tar:
+        assert {"bridge", "loopback", "portmap", "host-local"} <= set(tar.getnames())
+
+
+def test_nothing_is_copied_twice() -> None:
+    one, other = artifacts.prepare("v1.29.5").path, artifacts.prepare("v1.28.6").path
+    assert (one / "kubelet").samefile(one / "kubeadm")
+    assert (one / "etcd.tar.gz").samefile(other / "etcd.tar.gz")
+    assert (one / "images" / "kube-vip.tar").samefile(other / "images" / "kube-vip.tar")
+    assert not (one / "kubelet").samefile(other / "kubelet")
+
+
+def test_only_the_kubernetes_that_is_asked_for_is_built(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    artifacts.prepare("v1.29.5", on_progress=seen.append)
+    assert [progress.component for progress in seen if progress.state == "built"] == ["kubernetes-1.29", *artifacts.SHARED]
+    assert "kubernetes-1.28" not in (tmp_path / "log").read_text()
+
+
+def test_a_second_call_finds_the_folder_also_when_the_components_are_gone() -> None:
+    first = artifacts.prepare("v1.29.5")
+    for entry in (cachedir.root() / "components").iterdir():
+        if entry.is_dir():
+            entry.rename(entry.with_name(f"gone-{entry.name}"))
+    seen: list[Progress] = []
+    assert artifacts.prepare("v1.29.5", on_progress=seen.append) == first
+    assert {progress.state for progress in seen} == {"cached"}
+
+
+def test_versions_and_deviations_are_those_of_what_was_built() -> None:
+    of_29, of_28 = artifacts.prepare("v1.29.5"), artifacts.prepare("v1.28.6")
+    assert of_29.versions["kubernetes"] == "v1.29.5"
+    assert of_28.versions["kubernetes"] == "v1.28.6"
+    assert of_29.versions["kube-vip"] == "v0.9.2"
+    assert not any("endpointslice" in deviation.what for deviation in of_29.deviations)
+    assert any("endpointslice" in deviation.what for deviation in of_28.deviations)
+    assert all(deviation.why and deviation.used for deviation in of_28.deviations)
+
+
+def test_a_placeholder_says_what_it_is_and_fails() -> None:
+    done = run((str(artifacts.prepare("v1.29.5").path / "runc"),), limit_s=10)
+    assert done.rc == 1
+    assert "not the real program" in done.stderr
+
+
+def test_an_unknown_version_lists_what_can_be_built() -> None:
+    with pytest.raises(ScenarioError, match=r"Kubernetes 'v1\.30\.0' cannot be built\n.*v1\.28\.6, v1\.29\.5\n"):
+        artifacts.prepare("v1.30.0")
+    assert not cachedir.root().exists()
+
+
+def test_after_a_failed_build_the_next_call_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIL", "coredns")
+    with pytest.raises(BuildError, match="'coredns'"):
+        artifacts.prepare("v1.29.5")
+    monkeypatch.setenv("FAIL", "")
+    seen: list[Progress] = []
+    path = artifacts.prepare("v1.29.5", on_progress=seen.append).path
+    assert [progress.component for progress in seen if progress.state == "cached"] == ["kubernetes-1.29", "etcd", "kube-vip"]
+    assert path.is_dir()

@@ -1,0 +1,117 @@
+import errno
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from lab import cachedir
+from lab.deadline import pause, until
+from lab.errors import HostError
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path / "cache"))
+
+
+def _write(folder: Path) -> None:
+    (folder / "program").write_text("whole")
+
+
+def _write_slowly(counter: Path) -> None:
+    def make(folder: Path) -> None:
+        with counter.open("a") as log:
+            log.write("made\n")
+        pause(0.3)
+        _write(folder)
+
+    assert (cachedir.obtain("things", "k", make) / "program").read_text() == "whole"
+
+
+def _hang(mark: Path) -> None:
+    def make(folder: Path) -> None:
+        (folder / "program").write_text("half")
+        mark.touch()
+        pause(60)
+
+    cachedir.obtain("things", "k", make)
+
+
+def test_a_digest_changes_with_each_part_and_with_the_border_between_parts() -> None:
+    keys = {cachedir.digest(parts) for parts in (("ab", "c"), ("a", "bc"), ("abc",), ("ab", "d"), ("ab", b"c", ""))}
+    assert len(keys) == 5
+    assert cachedir.digest(("ab", "c")) == cachedir.digest((b"ab", b"c"))
+
+
+def test_an_entry_is_made_once_and_found_again() -> None:
+    assert cachedir.entry("things", "k") is None
+    made = cachedir.obtain("things", "k", _write)
+    assert cachedir.entry("things", "k") == made
+    assert cachedir.obtain("things", "k", lambda _: pytest.fail("made twice")) == made
+
+
+def test_an_error_while_making_leaves_no_entry_and_no_half_of_one() -> None:
+    def fail(folder: Path) -> None:
+        (folder / "program").write_text("half")
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        cachedir.obtain("things", "k", fail)
+    assert cachedir.entry("things", "k") is None
+    assert [path.name for path in (cachedir.root() / "things").iterdir()] == [".k.lock"]
+
+
+def test_two_processes_at_once_make_it_once_and_both_get_it(tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    spawn = multiprocessing.get_context("spawn")
+    both = [spawn.Process(target=_write_slowly, args=(counter,)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(30)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert counter.read_text() == "made\n"
+
+
+def test_after_a_killed_process_the_entry_is_made_anew(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    process = multiprocessing.get_context("spawn").Process(target=_hang, args=(mark,))
+    process.start()
+    assert until(mark.exists, bool, limit_s=30, every_s=0.02)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join(30)
+    assert cachedir.entry("things", "k") is None
+    assert (cachedir.obtain("things", "k", _write) / "program").read_text() == "whole"
+
+
+def test_the_cache_may_be_deleted_while_an_entry_is_made() -> None:
+    with cachedir.fill("things", "k") as part:
+        assert part is not None
+        assert (cachedir.root() / "things" / ".k.lock").exists()
+        (cachedir.root() / "things" / ".k.lock").unlink()
+        _write(part)
+    assert cachedir.entry("things", "k")
+
+
+def test_too_little_room_names_both_sizes_and_the_setting() -> None:
+    with pytest.raises(HostError, match=r"room on the disk to build x\n.*1\.0 GiB free, about 2\.0 GiB are needed\n.*SPRAYLAB_CACHE"):
+        cachedir.need_room(2 * cachedir.GIB, "build x", free=lambda: cachedir.GIB)
+    cachedir.need_room(2 * cachedir.GIB, "build x", free=lambda: 2 * cachedir.GIB)
+
+
+def test_a_disk_that_fills_up_is_one_clear_error_and_leaves_nothing() -> None:
+    def fill_up(folder: Path) -> None:
+        (folder / "program").write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(HostError, match=r"the disk became full(.|\n)*No space left(.|\n)*fix: make room"):
+        cachedir.obtain("things", "k", fill_up)
+    assert not list((cachedir.root() / "things").glob("*part*"))
+
+
+def test_a_cache_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(HostError, match=r"cannot write the cache folder(.|\n)*SPRAYLAB_CACHE"):
+        cachedir.obtain("things", "k", _write)

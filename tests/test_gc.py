@@ -1,0 +1,167 @@
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import gc, nodeimage
+from lab.command import run
+from lab.deadline import until
+from lab.engine import Engine, Thing
+from lab.host import cmdline, environment, processes
+from lab.owner import CELL, OWNER, PID, STARTED, this_process
+from tests.machine import real_engine
+
+DEAD = {OWNER: "r0", PID: "1", STARTED: "00000000.1", CELL: "c0"}
+
+
+class ListedEngine(Engine):
+    """An engine that has what the test says, and writes down what it is told to remove."""
+
+    def __init__(self, *things: Thing) -> None:
+        super().__init__("fake", None)
+        self.things = things
+        self.removed: list[tuple[str, str]] = []
+
+    def containers(self, label: str) -> tuple[Thing, ...]:
+        return tuple(one for one in self.things if one.kind == "container" and label in one.labels)
+
+    def networks(self, label: str = "") -> tuple[Thing, ...]:
+        return tuple(one for one in self.things if one.kind == "network" and label in one.labels)
+
+    def volumes(self, label: str = "") -> tuple[Thing, ...]:
+        return tuple(one for one in self.things if one.kind == "volume" and label in one.labels)
+
+    def remove_container(self, name: str) -> None:
+        self.removed.append(("container", name))
+
+    def remove_network(self, name: str) -> None:
+        self.removed.append(("network", name))
+
+    def remove_volume(self, name: str) -> None:
+        self.removed.append(("volume", name))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path / "cache"))
+
+
+def thing(kind: Any, name: str, labels: dict[str, str]) -> Thing:
+    return Thing(kind=kind, name=name, labels=labels)
+
+
+def named(found: tuple[gc.Leftover, ...]) -> list[tuple[str, str]]:
+    return [(one.kind, one.name) for one in found]
+
+
+def test_what_a_dead_run_made_is_found_with_the_reason_and_deleted_users_first(tmp_path: Path) -> None:
+    engine = ListedEngine(thing("network", "n", DEAD), thing("volume", "v", DEAD), thing("container", "c", DEAD))
+    found = gc.leftovers(engine, run_folder=tmp_path, root=tmp_path)
+    assert named(found) == [("container", "c"), ("network", "n"), ("volume", "v")]
+    assert found[0].why == "process 1 of run r0, cell c0, is gone"
+    assert engine.removed == []
+    gc.delete(engine, found)
+    assert engine.removed == [("container", "c"), ("network", "n"), ("volume", "v")]
+
+
+def test_what_a_living_run_or_nobody_of_the_lab_owns_is_left_alone(tmp_path: Path) -> None:
+    mine = this_process("r1").labels()
+    engine = ListedEngine(thing("container", "mine", mine), thing("network", "net", mine), thing("container", "foreign", {"app": "web"}))
+    assert named(gc.leftovers(engine, run_folder=tmp_path)) == []
+
+
+def test_a_process_number_used_again_does_not_keep_leftovers_alive(tmp_path: Path) -> None:
+    labels = {**this_process("r1").labels(), STARTED: "01234567.1"}
+    assert named(gc.leftovers(ListedEngine(thing("container", "c", labels)), run_folder=tmp_path)) == [("container", "c")]
+
+
+def lay_out_process(root: Path, pid: int, *, ticks: int, words: str, mark: str = "") -> None:
+    folder = root / f"proc/{pid}"
+    folder.mkdir(parents=True)
+    fields = " ".join(["0"] * 18)
+    (folder / "stat").write_text(f"{pid} (x) S {fields} {ticks} 0")
+    (folder / "cmdline").write_text(words.replace(" ", "\0"))
+    (folder / "environ").write_text(f"SPRAYLAB_PID={mark}\0HOME=/root\0")
+
+
+def test_a_folder_of_a_dead_run_is_found_with_the_processes_that_serve_it(tmp_path: Path) -> None:
+    runs = tmp_path / "run"
+    (runs / "ssh-1").mkdir(parents=True)
+    (runs / "ssh-1" / "owner.json").write_text(json.dumps({"run_id": "r0", "pid": 999, "started": "x.1"}))
+    (runs / "other").mkdir()
+    lay_out_process(tmp_path, 11, ticks=5, words=f"ssh: {runs}/ssh-1/cp1 [mux]")
+    lay_out_process(tmp_path, 12, ticks=5, words=f"podman system service --time=0 unix://{runs}/ssh-1/podman.sock")
+    lay_out_process(tmp_path, 13, ticks=5, words=f"less {runs}/ssh-1/owner.json")
+    found = gc.leftovers(ListedEngine(), run_folder=runs, root=tmp_path)
+    assert named(found) == [("process", "11"), ("process", "12"), ("folder", f"{runs}/ssh-1")]
+
+
+def test_a_process_outliving_the_lab_that_started_it_is_found(tmp_path: Path) -> None:
+    lay_out_process(tmp_path, 20, ticks=10, words="spraylab run")
+    lay_out_process(tmp_path, 21, ticks=11, words="ansible-playbook a", mark="20")
+    lay_out_process(tmp_path, 22, ticks=9, words="ansible-playbook b", mark="20")  # older than the process that has the number now
+    lay_out_process(tmp_path, 23, ticks=9, words="ansible-playbook c", mark="19")
+    assert named(gc.leftovers(ListedEngine(), run_folder=tmp_path / "run", root=tmp_path)) == [("process", "22"), ("process", "23")]
+
+
+def test_a_half_made_entry_of_the_cache_is_found_when_its_maker_is_gone(tmp_path: Path) -> None:
+    lay_out_process(tmp_path, 20, ticks=10, words="spraylab build")
+    for name in (".k.20.part", ".k.21.part", "k"):
+        (tmp_path / "cache" / "node-root" / name).mkdir(parents=True)
+    found = gc.leftovers(ListedEngine(), run_folder=tmp_path / "run", root=tmp_path)
+    assert named(found) == [("folder", str(tmp_path / "cache/node-root/.k.21.part"))]
+    gc.delete(ListedEngine(), found)
+    assert sorted(path.name for path in (tmp_path / "cache/node-root").iterdir()) == [".k.20.part", "k"]
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+
+from lab.bed import find
+from lab.command import run, ssh
+from lab.engine import connect
+from lab.model import Topology
+
+folder = Path(sys.argv[1])
+with connect() as engine:
+    bed = find("containers")(
+        cell_id="killed", topology=Topology(control_planes=1), artifacts=folder, run_id=sys.argv[2], folder=folder, engine=engine
+    )
+    site = bed.up()
+    (folder / "up").write_text("up")
+    ssh(site, site.nodes[0], "sleep 3000", limit_s=3000)
+"""
+
+
+@pytest.mark.real
+def test_after_kill_9_gc_removes_all_of_the_run_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPRAYLAB_CACHE")  # the node image of this machine serves
+    (tmp_path / "holder.py").write_text(HOLDER)
+    run_id, foreign = f"k{os.getpid()}", f"foreign{os.getpid()}"
+    with real_engine() as engine:
+        image = nodeimage.ensure(engine)
+        start = f"PYTHONPATH=. {sys.executable} {tmp_path}/holder.py {tmp_path} {run_id} > {tmp_path}/log 2>&1 & echo $!"
+        pid = int(run(("sh", "-c", start), limit_s=10).stdout)
+        try:
+            assert until((tmp_path / "up").exists, bool, limit_s=60), (tmp_path / "log").read_text()
+            engine.run_plain(image, ("sleep", "600"), name=foreign, labels={"app": "web"})
+            assert of_run(engine, run_id, pid) == ()
+            os.kill(pid, signal.SIGKILL)
+            found = until(lambda: of_run(engine, run_id, pid), bool, limit_s=10)
+            gc.delete(engine, found)
+            assert {one.kind for one in found} >= {"container", "network", "folder", "process"}
+            assert of_run(engine, run_id, pid) == ()
+            assert [one.name for one in engine.containers("app=web") if one.name == foreign] == [foreign]
+            assert [one for one in processes() if run_id in cmdline(one) or environment(one).get("SPRAYLAB_PID") == str(pid)] == []
+        finally:
+            engine.remove_container(foreign)
+
+
+def of_run(engine: Engine, run_id: str, pid: int) -> tuple[gc.Leftover, ...]:
+    """Leftovers of that run alone: other runs on this machine are not this test's business."""
+    return tuple(one for one in gc.leftovers(engine) if one.run_id == run_id or f"process {pid} " in one.why)

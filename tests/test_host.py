@@ -1,0 +1,113 @@
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from lab import host
+
+LIMITS = """\
+Limit                     Soft Limit           Hard Limit           Units
+Max processes             96364                {nproc}                processes
+Max open files            1024                 {nofile}                files
+Max locked memory         8388608              unlimited            bytes
+"""
+MOUNTS = {
+    "v1": "cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\n",
+    "hybrid": "cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n",
+    "v2": "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
+}
+
+
+def lay_out(  # noqa: PLR0913 - a host has many sides, all with a usual value
+    root: Path, *, cgroup: str = "v2", caps: str = "1ffffffffff", nofile: str = "1048576", config: str = "", modules: str | None = ""
+) -> Path:
+    """A host's /proc in a folder: a usual laptop, unless told otherwise."""
+    files = {
+        "proc/mounts": MOUNTS[cgroup],
+        "proc/self/limits": LIMITS.format(nproc="96364".ljust(5), nofile=nofile.ljust(5)),
+        "proc/self/status": f"Name:\tx\nCapBnd:\t{caps}\n",
+        "proc/meminfo": "MemTotal:       24683656 kB\nMemAvailable:   20000000 kB\nSwapTotal:       0 kB\n",
+        "proc/cpuinfo": "processor\t: 0\n\nprocessor\t: 1\n",
+        "proc/sys/kernel/osrelease": "6.1.0-18-amd64\n",
+        "proc/sys/kernel/pid_max": "32768\n",
+        "proc/sys/kernel/random/boot_id": "0123456789ab\n",
+    }
+    files |= {"proc/modules": modules} if modules is not None else {}
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    if config:
+        (root / "proc/config.gz").write_bytes(gzip.compress(config.encode()))
+    return root
+
+
+@pytest.mark.parametrize(("cgroup", "where"), [("v1", ""), ("hybrid", "/sys/fs/cgroup/unified"), ("v2", "/sys/fs/cgroup")])
+def test_cgroups_are_told_by_what_is_mounted(tmp_path: Path, cgroup: str, where: str) -> None:
+    seen = host.facts(lay_out(tmp_path, cgroup=cgroup))
+    assert (seen.cgroup, seen.cgroup2) == (cgroup, where)
+
+
+def test_a_usual_laptop_needs_no_departure_from_defaults(tmp_path: Path) -> None:
+    needs = host.node_needs(host.facts(lay_out(tmp_path)))
+    assert needs == host.NodeNeeds(cgroup_driver="systemd", feature_gates=(), nofile=None, nproc=None, restrict_oom=False)
+
+
+def test_a_host_that_gives_no_resources_gets_limits_it_can_keep(tmp_path: Path) -> None:
+    seen = host.facts(lay_out(tmp_path, cgroup="hybrid", caps="1fffeffffff", nofile="20000"))
+    needs = host.node_needs(seen)
+    assert needs.cgroup_driver == "cgroupfs"
+    assert needs.feature_gates == ("KubeletInUserNamespace=true",)
+    assert (needs.nofile, needs.nproc) == (20000, 32768)
+    assert needs.restrict_oom
+
+
+def test_unlimited_is_more_than_any_need(tmp_path: Path) -> None:
+    assert host.facts(lay_out(tmp_path, nofile="unlimited")).nofile_hard > host.KUBELET_NOFILE
+
+
+def test_memory_cores_and_root_are_read(tmp_path: Path) -> None:
+    seen = host.facts(lay_out(tmp_path), uid=1000)
+    assert (seen.memory_bytes, seen.cores, seen.is_root, seen.swap, seen.kvm) == (24683656 * 1024, 2, False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("config", "modules", "there"),
+    [
+        ("CONFIG_IP_VS=y", None, True),
+        ("CONFIG_IP_VS=m", "", True),
+        ("CONFIG_IP_VS=m", None, False),
+        ("# CONFIG_IP_VS is not set\nCONFIG_X=y", "", False),
+        ("", "ip_vs 200 0 - Live 0x0", True),
+        ("", None, False),
+    ],
+    ids=["built in", "a module", "a module, but no module support", "left out", "loaded", "nothing known, no module support"],
+)
+def test_a_kernel_feature_is_there_when_it_can_be_used(tmp_path: Path, *, config: str, modules: str | None, there: bool) -> None:
+    seen = host.facts(lay_out(tmp_path, config=config, modules=modules))
+    assert seen.has_kernel("IP_VS", module="ip_vs") is there
+
+
+def test_a_host_without_proc_is_read_without_an_error(tmp_path: Path) -> None:
+    assert host.facts(tmp_path).cgroup == "v1"
+
+
+def test_free_disk_is_that_of_the_place_a_folder_would_be_made(tmp_path: Path) -> None:
+    assert host.disk_free_bytes(tmp_path / "not" / "there") > 0
+
+
+def test_a_process_is_known_by_its_start_and_not_by_its_number_alone(tmp_path: Path) -> None:
+    root = lay_out(tmp_path)
+    fields = " ".join(str(n) for n in range(4, 23))
+    (root / "proc/77").mkdir()
+    (root / "proc/77/stat").write_text(f"77 (a) b) S {fields}")
+    assert host.started(77, root=root) == "01234567.22"
+    assert host.processes(root=root) == (77,)
+    (root / "proc/77/stat").write_text(f"77 (a) b) Z {fields}")
+    assert host.started(77, root=root) == ""
+    assert host.started(78, root=root) == ""
+
+
+def test_this_process_has_a_start_and_arguments() -> None:
+    assert host.started(os.getpid())
+    assert "pytest" in host.cmdline(os.getpid()) or "python" in host.cmdline(os.getpid())

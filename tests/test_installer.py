@@ -1,0 +1,151 @@
+import base64
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab import installer
+from lab.command import RC_LIMIT, RC_STOPPED
+from lab.errors import InstallError
+from lab.model import Completed, Node, Site, Slot, Stage, StageRun, TaskEvent
+from lab.playbooks import Playbooks
+
+INIT = "Kubeadm | Initialize first master"
+STAGE = Stage(index=0, name="kube-vip", addons=("kube-vip",), endpoint="vip", variables={"kube_vip_enabled": True})
+SLOT = Slot(number=7, subnet="10.9.7.0/24", gateway="10.9.7.1", client="10.9.7.2", vip="10.9.7.100", pool="10.9.7.200-10.9.7.220")
+NODES = (Node(name="cp1", role="control-plane", address="10.9.7.10"), Node(name="client", role="client", address="10.9.7.2"))
+
+
+def event(at_s: float, kind: str, *, task: str = f"control-plane : {INIT}", rc: int | None = None, said: str = "") -> TaskEvent:
+    return TaskEvent(at_s=at_s, kind=kind, task=task, node="cp1", said=said, rc=rc)
+
+
+def ended(rc: int, *, duration_s: float = 100.0) -> Completed:
+    return Completed(argv=("ansible-playbook",), rc=rc, stdout="", stderr="", started_at_s=1000.0, duration_s=duration_s)
+
+
+def outcome(rc: int, events: Iterable[TaskEvent]) -> StageRun:
+    return installer.outcome(STAGE, ended(rc), tuple(events), init_task=INIT)
+
+
+def line(**fields: Any) -> str:
+    said = {"at_s": 1.0, "kind": "ok", "task": "t", "node": "cp1", "said": "", "rc": 0, **fields}
+    return installer.MARK + base64.b64encode(json.dumps(said).encode()).decode()
+
+
+def test_a_green_run_has_one_attempt() -> None:
+    told = outcome(0, [event(1010, "start"), event(1018, "changed", rc=0)])
+    assert (told.rc, told.attempts, told.init_rc, told.init_s, told.stopped_after_s) == (0, 1, 0, 8, None)
+    assert told.failed_task == ""
+
+
+def test_four_attempts_are_counted_as_four() -> None:
+    retries = [event(1040 + 35 * n, "retry", rc=124) for n in range(3)]
+    told = outcome(2, [event(1010, "start"), *retries, event(1145, "failed", rc=124, said="timed out")])
+    assert (told.rc, told.attempts, told.init_rc, told.init_s) == (2, 4, 124, 135)
+    assert told.failed_task == f"control-plane : {INIT}"
+    assert told.failed_said == "timed out"
+
+
+def test_a_run_stopped_in_its_second_attempt_says_when_and_what_the_first_ended_with() -> None:
+    told = outcome(RC_STOPPED, [event(1010, "start"), event(1045, "retry", rc=124)])
+    assert (told.rc, told.attempts, told.init_rc, told.stopped_after_s) == (None, 2, 124, 90)
+    assert told.failed_task == ""
+
+
+def test_a_run_stopped_before_kubeadm_init_has_no_attempt() -> None:
+    told = outcome(RC_STOPPED, [event(1001, "start", task="etcd")])
+    assert (told.attempts, told.init_rc, told.stopped_after_s) == (0, None, 0.0)
+
+
+def test_an_init_that_was_skipped_is_no_attempt() -> None:
+    told = outcome(0, [event(1010, "start"), event(1011, "skipped")])
+    assert (told.attempts, told.init_rc, told.init_s) == (0, None, 0)
+
+
+def test_a_task_before_init_that_fails_is_named() -> None:
+    told = outcome(2, [event(1001, "start", task="etcd"), event(1002, "failed", task="etcd", rc=1, said="no disk")])
+    assert (told.attempts, told.failed_task, told.failed_said) == (0, "etcd", "no disk")
+
+
+def test_a_run_that_reaches_the_limit_says_so() -> None:
+    told = outcome(RC_LIMIT, [event(1010, "start")])
+    assert told.rc == RC_LIMIT
+    assert told.failed_said.startswith("ended by the lab after its limit of 100 s")
+
+
+@given(st.integers(min_value=0, max_value=10), st.sampled_from(["changed", "failed", ""]))
+def test_attempts_are_retries_seen_and_one(retries: int, last: str) -> None:
+    events = [event(1010, "start"), *(event(1011 + n, "retry", rc=124) for n in range(retries))]
+    events += [event(1100, last, rc=0)] if last else []
+    assert outcome(0 if last == "changed" else 2, events).attempts == retries + 1
+
+
+def test_an_event_is_read_back_and_its_secrets_are_masked() -> None:
+    read = installer.event_of(line(kind="failed", rc=124, said="token: abcdef.0123456789abcdef"))
+    assert read is not None
+    assert (read.kind, read.rc, read.node) == ("failed", 124, "cp1")
+    assert "0123456789abcdef" not in read.said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["TASK [etcd] ***", "", installer.MARK, installer.MARK + "not base64", installer.MARK + base64.b64encode(b'{"kind": 1}').decode()],
+    ids=["plain", "empty", "mark alone", "damaged", "another shape"],
+)
+def test_a_line_that_carries_no_event_is_text(text: str) -> None:
+    assert installer.event_of(text) is None
+
+
+def play(tmp_path: Path, *tasks: dict[str, object]) -> tuple[Playbooks, Site]:
+    """A playbook of `tasks` that stays on this machine, and a site of which only names count."""
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ngathering = explicit\n")
+    cluster = tmp_path / "cluster.yml"
+    cluster.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "connection": "local", "tasks": list(tasks)}]))
+    program = Path(sys.executable).parent / "ansible-playbook"
+    interpreter = ("-e", f"ansible_python_interpreter={sys.executable}", "-e", "ansible_become=false")
+    made = Playbooks(cluster=cluster, ansible_playbook=(sys.executable, str(program)), label="x", init_task=INIT, arguments=interpreter)
+    return made, Site(nodes=NODES, slot=SLOT, ssh_config=tmp_path / "ssh_config")
+
+
+def test_real_ansible_tells_four_attempts_of_a_task_that_fails(tmp_path: Path) -> None:
+    failing = {"name": INIT, "command": "sh -c 'echo password=hunter2hunter2 >&2; exit 124'", "register": "x", "retries": 3, "delay": 0}
+    playbooks, site = play(tmp_path, {**failing, "until": "x is succeeded"})
+    seen: list[TaskEvent] = []
+    told = installer.install(
+        STAGE, site=site, playbooks=playbooks, folder=tmp_path / "stage", on_event=seen.append, stop=Event(), limit_s=60
+    )
+    assert (told.rc, told.attempts, told.init_rc, told.failed_task) == (2, 4, 124, INIT)
+    assert [one.kind for one in seen] == ["start", "retry", "retry", "retry", "failed", "stats"]
+    kept = (tmp_path / "stage" / "events.jsonl").read_text()
+    assert len(kept.splitlines()) == len(seen)
+    assert "hunter2" not in kept + (tmp_path / "stage" / "ansible.log").read_text() + told.failed_said
+    assert installer.MARK not in (tmp_path / "stage" / "ansible.log").read_text()
+    assert "kube_vip_address: 10.9.7.100" in (tmp_path / "stage" / "inventory" / "group_vars" / "all.yaml").read_text()
+
+
+def test_a_run_is_ended_when_asked_to_stop(tmp_path: Path) -> None:
+    playbooks, site = play(tmp_path, {"name": INIT, "command": "sleep 50"})
+    stop = Event()
+
+    def at_init(told: TaskEvent) -> None:
+        if told.kind == "start":
+            stop.set()
+
+    told = installer.install(STAGE, site=site, playbooks=playbooks, folder=tmp_path / "stage", on_event=at_init, stop=stop, limit_s=60)
+    assert (told.rc, told.attempts, told.init_rc) == (None, 1, None)
+    assert told.stopped_after_s is not None
+
+
+def test_playbooks_that_cannot_be_read_are_an_error_with_what_ansible_said(tmp_path: Path) -> None:
+    playbooks, site = play(tmp_path)
+    playbooks.cluster.write_text("- hosts: [")
+    with pytest.raises(InstallError, match="before any task"):
+        installer.install(STAGE, site=site, playbooks=playbooks, folder=tmp_path / "s", on_event=lambda _: None, stop=Event(), limit_s=60)

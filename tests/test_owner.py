@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import owner
+
+
+def test_labels_lead_back_to_the_owner() -> None:
+    me = owner.this_process("r1")
+    assert owner.of_labels(me.labels()) == me
+    assert me.alive()
+
+
+def test_what_has_no_owner_label_is_not_ours() -> None:
+    assert owner.of_labels({"app": "web", "spraylab.pid": "1"}) is None
+
+
+@pytest.mark.parametrize("labels", [{}, {owner.PID: "x"}, {owner.PID: "1"}, {owner.PID: "1", owner.STARTED: "00000000.1"}])
+def test_an_owner_without_a_process_that_started_then_is_dead(labels: dict[str, str]) -> None:
+    found = owner.of_labels({owner.OWNER: "r1", **labels})
+    assert found is not None
+    assert not found.alive()
+
+
+def test_a_folder_says_whose_it_is_and_goes_with_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "RUN_FOLDER", tmp_path)
+    with owner.folder("ssh", run_id="r1") as path:
+        assert path.parent == tmp_path
+        assert owner.of_folder(path) == owner.this_process("r1")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"run_id": "r", "pid": "many", "started": ""})])
+def test_a_folder_that_does_not_tell_has_no_owner(tmp_path: Path, text: str) -> None:
+    (tmp_path / owner.OWNER_FILE).write_text(text)
+    assert owner.of_folder(tmp_path) is None

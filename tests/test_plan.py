@@ -1,0 +1,141 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab import plan
+from lab.errors import ScenarioError
+from lab.host import NodeNeeds
+from lab.model import Cell, Endpoint, parse_ordering, parse_ref, parse_topology
+from lab.release import load
+
+LAPTOP = NodeNeeds(cgroup_driver="systemd", feature_gates=(), nofile=None, nproc=None, restrict_oom=False)
+OLD_HOST = replace(LAPTOP, cgroup_driver="cgroupfs", feature_gates=("KubeletInUserNamespace=true",), nofile=20000)
+BUILT = {"kube-vip": "v0.9.2", "etcd": "v3.5.12", "coredns": "v1.11.1", "crictl": "v1.30.0", "cni-plugins": "v1.3.0", "pause": "3.9"}
+CELL = Cell(
+    ref=parse_ref("replica@v2.25.0"),
+    kube_version="v1.29.5",
+    topology=parse_topology("1cp"),
+    ordering=parse_ordering("kube-vip"),
+    endpoint="vip",
+)
+BASE = replace(CELL, ordering=parse_ordering("base"), endpoint="node")
+
+
+def variables(cell: Cell, needs: NodeNeeds = LAPTOP) -> dict[str, object]:
+    (stage,) = plan.stages(cell, load(cell.ref.release), needs=needs, versions=BUILT)
+    return dict(stage.variables)
+
+
+def told(cell: Cell, needs: NodeNeeds = LAPTOP) -> dict[str, str]:
+    return {one.what: one.used for one in plan.deviations(cell, load(cell.ref.release), needs=needs, versions=BUILT)}
+
+
+def test_kube_vip_is_turned_on_under_the_names_kubespray_uses() -> None:
+    found = variables(CELL)
+    assert found["kube_vip_enabled"] is True
+    assert found["kube_vip_arp_enabled"] is True
+    assert found["kube_vip_controlplane_enabled"] is True
+    assert found["kube_vip_image_tag"] == "v0.9.2"
+
+
+def test_base_turns_nothing_on_and_names_no_version_of_what_is_off() -> None:
+    assert not [name for name in variables(BASE) if name.startswith("kube_vip")]
+    assert "kube-vip version" not in told(BASE)
+
+
+def test_what_the_cell_changes_wins_over_everything_else() -> None:
+    cell = replace(CELL, mitigations=("trap",), variables=(("kubelet_feature_gates", "[A=true]"), ("kube_vip_arp_enabled", "false")))
+    found = variables(cell, OLD_HOST)
+    assert found["kubelet_feature_gates"] == ["A=true"]
+    assert found["kube_vip_arp_enabled"] is False
+    assert told(cell, OLD_HOST)["kubelet_feature_gates"] == "[A=true]"
+
+
+def test_feature_gates_of_the_lab_and_of_the_host_add_up() -> None:
+    assert variables(CELL)["kubelet_feature_gates"] == ["NodeSwap=true"]
+    assert variables(CELL, OLD_HOST)["kubelet_feature_gates"] == ["NodeSwap=true", "KubeletInUserNamespace=true"]
+
+
+def test_needs_of_a_host_are_deviations_there_and_nowhere_else() -> None:
+    assert told(CELL, OLD_HOST)["kubelet_cgroup_driver"] == "cgroupfs"
+    assert told(CELL, OLD_HOST)["limit of open files on a node"] == "20000"
+    assert "kubelet_cgroup_driver" not in told(CELL)
+    assert "kubelet_cgroup_driver" not in variables(CELL)
+
+
+def test_another_version_than_the_released_one_is_a_deviation_with_both() -> None:
+    found = {one.what: one for one in plan.deviations(CELL, load("v2.25.0"), needs=LAPTOP, versions=BUILT)}
+    assert (found["kube-vip version"].released, found["kube-vip version"].used) == ("v0.8.0", "v0.9.2")
+    assert "etcd version" not in found  # v2.25.0 ships the one that is built
+    assert all(one.why for one in found.values())
+
+
+def test_another_kubernetes_than_the_default_is_a_deviation() -> None:
+    assert "kube_version" not in told(CELL)
+    assert told(replace(CELL, kube_version="v1.28.6"))["kube_version"] == "v1.28.6"
+
+
+def test_a_checkout_is_told_more_than_the_replica_knows() -> None:
+    checkout = replace(CELL, ref=parse_ref("kubespray@v2.25.0"))
+    assert variables(checkout)["deploy_container_engine"] is False
+    assert "deploy_container_engine" not in variables(CELL)
+
+
+def test_nothing_that_hides_failures_is_ever_set() -> None:
+    for source in ("replica", "kubespray"):
+        found = variables(replace(CELL, ref=parse_ref(f"{source}@v2.25.1")), OLD_HOST)
+        assert not {"ignore_assert_errors", "kubeadm_ignore_preflight_errors"} & found.keys()
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (replace(CELL, ordering=parse_ordering("cilium")), "addon 'cilium' cannot be installed yet"),
+        (replace(CELL, ordering=parse_ordering("kube-vip+metallb")), "addon 'metallb' cannot be installed yet"),
+        (replace(CELL, ordering=parse_ordering("base > kube-vip")), "orderings of several stages"),
+        (replace(CELL, topology=parse_topology("3cp+2w")), r"topology 3cp\+2w"),
+        (replace(CELL, kube_version="v1.30.0"), "from v1.27.0 up to the minor version of v1.29.5"),
+        (replace(CELL, ref=parse_ref("replica@v9.9.9")), "v2.25.0"),
+        (replace(CELL, ref=parse_ref("kubespray@v2.24"), kube_version="v1.28.6"), "downloads by HTTP only"),
+    ],
+    ids=["addon", "second addon", "stages", "topology", "kubernetes", "release", "downloads"],
+)
+def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        plan.check(cell)
+
+
+def test_two_reasons_are_told_together() -> None:
+    with pytest.raises(ScenarioError, match=r"cilium.*v1\.27\.0"):
+        plan.check(replace(CELL, ordering=parse_ordering("cilium"), kube_version="v1.26.0"))
+
+
+def test_an_addon_that_cannot_be_installed_has_no_stage() -> None:
+    cell = replace(CELL, ordering=parse_ordering("cilium"))
+    with pytest.raises(ScenarioError, match="cilium"):
+        plan.stages(cell, load("v2.25.0"), needs=LAPTOP, versions=BUILT)
+
+
+@given(ordering=st.sampled_from(["base", "kube-vip", "base > kube-vip"]), endpoint=st.sampled_from(["vip", "node"]))
+def test_stages_add_up_and_the_endpoint_follows_kube_vip(ordering: str, endpoint: Endpoint) -> None:
+    cell = replace(CELL, ordering=parse_ordering(ordering), endpoint=endpoint)
+    made = plan.stages(cell, load("v2.25.0"), needs=LAPTOP, versions=BUILT)
+    assert [stage.index for stage in made] == list(range(len(cell.ordering)))
+    assert [stage.name for stage in made] == ordering.split(" > ")
+    assert set(made[-1].addons) == {name for addons in cell.ordering for name in addons}
+    for earlier, later in pairwise(made):
+        assert set(earlier.addons) < set(later.addons)
+    turned_on = any("kube-vip" in addons for addons in cell.ordering)
+    for stage in made:
+        held = "kube-vip" in stage.addons
+        assert stage.endpoint == (endpoint if held or not turned_on else "node")
+
+
+@given(data=st.data())
+def test_the_same_cell_gives_the_same_stages(data: st.DataObject) -> None:
+    cell = data.draw(st.sampled_from([CELL, BASE, replace(BASE, endpoint="vip")]))
+    first = plan.stages(cell, load("v2.25.0"), needs=OLD_HOST, versions=BUILT)
+    assert first == plan.stages(cell, load("v2.25.0"), needs=OLD_HOST, versions=dict(reversed(BUILT.items())))

@@ -1,0 +1,67 @@
+import pytest
+
+from lab import slots
+from lab.errors import BedError
+
+
+def test_a_slot_has_the_same_addresses_whenever_it_is_used() -> None:
+    place = slots.slot(3)
+    assert (place.subnet, place.gateway, place.client, place.vip, place.pool) == (
+        "10.231.3.0/24",
+        "10.231.3.1",
+        "10.231.3.2",
+        "10.231.3.100",
+        "10.231.3.200-10.231.3.220",
+    )
+    assert slots.address(place, 10) == "10.231.3.10"
+
+
+@pytest.mark.parametrize(
+    ("taken", "reason"),
+    [
+        ((("10.231.4.0/24", "network other"),), "network other uses 10.231.4.0/24"),
+        ((("10.231.0.0/16", "a route over eth9"),), "a route over eth9 uses 10.231.0.0/16"),
+        ((("10.231.4.77/32", "interface tun0"),), "interface tun0 uses 10.231.4.77/32"),
+        ((("10.231.5.0/24", "x"), ("fd00::/64", "y"), ("default", "z")), ""),
+    ],
+    ids=["same", "wider", "one address", "beside it"],
+)
+def test_what_overlaps_is_in_the_way(taken: tuple[tuple[str, str], ...], reason: str) -> None:
+    assert slots.in_the_way(slots.slot(4), taken) == reason
+
+
+def busy(*numbers: int) -> tuple[tuple[str, str], ...]:
+    return tuple((slots.slot(number).subnet, f"network n{number}") for number in numbers)
+
+
+def test_the_first_slot_nobody_uses_is_taken_and_held_until_it_is_released() -> None:
+    taken = busy(*range(13))  # the last slots: those a real run is least likely to hold at this moment
+    first = slots.hold(None, taken)
+    second = slots.hold(None, taken)
+    try:
+        assert first.slot.number < second.slot.number
+        with pytest.raises(BedError, match=rf"slot {first.slot.number} .* is in use\n.*another run on this host holds slot"):
+            slots.hold(first.slot.number, taken)
+    finally:
+        first.release()
+        second.release()
+    slots.hold(first.slot.number, taken).release()
+
+
+def test_a_named_slot_in_use_says_who_uses_it_and_what_to_do() -> None:
+    with pytest.raises(BedError, match=r"slot 5 \(10.231.5.0/24\) is in use\n.*network n5 uses 10.231.5.0/24\n.*spraylab gc"):
+        slots.hold(5, busy(5))
+
+
+def test_a_host_full_of_runs_says_so() -> None:
+    with pytest.raises(BedError, match="every slot of this host is in use"):
+        slots.hold(None, busy(*range(slots.COUNT)))
+
+
+def test_a_slot_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(BedError, match="there is no slot 16"):
+        slots.hold(16, ())
+
+
+def test_the_loopback_of_this_host_is_known() -> None:
+    assert ("127.0.0.1/8", "interface lo") in slots.of_host()
