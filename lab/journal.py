@@ -1,0 +1,89 @@
+"""The one stream of facts of a run: one JSON line each, told to listeners as it is written, and read back later."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TextIO
+
+from lab.datafile import decode
+from lab.deadline import now_s, ticks_s
+from lab.mask import mask
+
+FILE = "journal.jsonl"
+RUNS_LOOKED_AT = 20  # the newest runs, for how long a step took last time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One fact. `kind`: run, cell, began, ended, task, sample, check, verdict, said; `at_s`: Unix time; `name`: of the
+    step, task or check; `duration_s` of what ended; `more`: what only this kind has."""
+
+    at_s: float
+    kind: str
+    cell: str = ""
+    name: str = ""
+    node: str = ""
+    said: str = ""
+    duration_s: float | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+class Journal:
+    """Appends lines to `folder`/journal.jsonl, from any thread; each line is on the disk when `write` returns."""
+
+    def __init__(self, folder: Path, *, tell: Callable[[Line], None] = lambda _: None) -> None:
+        self.path = folder / FILE
+        self._tell, self._lock = tell, Lock()
+        self._file: TextIO = self.path.open("a", buffering=1)
+
+    def write(self, line: Line) -> None:
+        """Append `line`, secrets masked, and tell the listener."""
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(mask(json.dumps(asdict(line), default=str)) + "\n")
+        self._tell(line)
+
+    def say(self, cell: str, said: str) -> None:
+        """Write a sentence for whoever watches."""
+        self.write(Line(at_s=now_s(), kind="said", cell=cell, said=said))
+
+    @contextmanager
+    def step(self, cell: str, name: str) -> Iterator[None]:
+        """Write when the block began, and how long it took when it ended, however it ended."""
+        began_s, why = ticks_s(), ""
+        self.write(Line(at_s=now_s(), kind="began", cell=cell, name=name))
+        try:
+            yield
+        except BaseException as error:
+            why = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self.write(Line(at_s=now_s(), kind="ended", cell=cell, name=name, duration_s=ticks_s() - began_s, said=why))
+
+    def close(self) -> None:
+        """End the file; later lines are only told."""
+        with self._lock:
+            self._file.close()
+
+
+def read(path: Path) -> Iterator[Line]:
+    """The lines of a journal, first to last; a last line cut off by a killed run is left out."""
+    with path.open() as stream:
+        for text in stream:
+            try:
+                yield decode(Line, json.loads(text))
+            except ValueError:
+                continue
+
+
+def last_durations(runs: Path) -> Mapping[tuple[str, str], float]:
+    """(cell, step) -> seconds it took when it last ended well in one of the newest runs below `runs`."""
+    found: dict[tuple[str, str], float] = {}
+    for path in sorted(runs.glob(f"*/{FILE}"))[-RUNS_LOOKED_AT:]:
+        for line in read(path):
+            if line.kind in ("ended", "task") and line.duration_s is not None and not line.said:
+                found[line.cell, line.name] = line.duration_s
+    return found

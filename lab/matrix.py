@@ -1,0 +1,134 @@
+"""Cells x outcomes: the result of each cell, and matrix.json, whose schema docs/formats.md shows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab.datafile import decode
+from lab.errors import ScenarioError
+from lab.model import CheckResult, Deviation, Outcome, StageRun, Verdict, worst
+
+SCHEMA = "spraylab/matrix"
+VERSION = 1
+FILE = "matrix.json"
+GREEN = (Outcome.PASS, Outcome.SKIP)
+EXIT = {Outcome.FAIL: 1, Outcome.UNKNOWN: 2, Outcome.ERROR: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """What one cell gave. `because`: why the scenario has it; `ref`: as reports call it; `verdict_after_s`: seconds from
+    the first node to the verdict; `ports`: what the listeners sampled during kubeadm init say about ports 6443, 10257 and
+    10259; `limits`: what the bed cannot show; `evidence`: folder below the run's; `known`: upstream threads of a cell
+    that is known to be red by this finding."""
+
+    id: str
+    ref: str
+    kube_version: str
+    topology: str
+    ordering: str
+    endpoint: str
+    bed: str
+    mitigations: tuple[str, ...]
+    because: str
+    verdict: Verdict
+    stages: tuple[StageRun, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    limits: tuple[str, ...] = ()
+    ports: str = ""
+    started_at_s: float
+    duration_s: float
+    verdict_after_s: float | None = None
+    evidence: str = ""
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutCell:
+    """A cell the scenario names and does not run."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """All results of one run. `host`: fact -> value, for who compares runs of two machines."""
+
+    lab_version: str
+    run: str
+    scenarios: tuple[str, ...]
+    patience: Literal["early", "full"]
+    host: Mapping[str, str]
+    started_at_s: float
+    cells: tuple[CellResult, ...]
+    left_out: tuple[LeftOutCell, ...] = ()
+
+
+def write(matrix: Matrix, folder: Path) -> Path:
+    """Write `folder`/matrix.json, whole or not at all."""
+    path = folder / FILE
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps({"schema": SCHEMA, "version": VERSION, **_names(asdict(matrix))}, indent=1) + "\n")
+    part.replace(path)
+    return path
+
+
+def read(path: Path) -> Matrix:
+    """The matrix of the file, or of the run's folder, at `path`. Raises ScenarioError when it is none of this version."""
+    path = path / FILE if path.is_dir() else path
+    fix = f"name a folder of runs/ with a {FILE} in it"
+    try:
+        raw = json.loads(path.read_text())
+        if (raw.pop("schema"), raw.pop("version")) != (SCHEMA, VERSION):
+            raise ScenarioError(f"{path} cannot be read", f"it is not {SCHEMA} of version {VERSION}", "use the spraylab that wrote it")
+        return decode(Matrix, _numbers(raw))
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        raise ScenarioError(f"{path} is not a matrix", str(error), fix) from error
+
+
+def exit_code(results: tuple[CellResult, ...], *, asked: Literal["green", "verdicts"]) -> int:
+    """0 when no cell is worse than asked for, else 1 FAIL, 2 UNKNOWN, 3 ERROR, of the worst.
+
+    asked: `green` takes PASS, SKIP and cells known to be red for their finding; `verdicts` takes FAIL with a cause too.
+    """
+    outcome = worst([result.verdict.outcome for result in results if not is_fine(result, asked=asked)] or [Outcome.PASS])
+    return EXIT.get(outcome, 0) if results else EXIT[Outcome.UNKNOWN]
+
+
+def is_fine(result: CellResult, *, asked: Literal["green", "verdicts"]) -> bool:
+    """Whether the cell is what was asked for; see `exit_code`."""
+    explained = result.verdict.outcome is Outcome.FAIL and bool(result.verdict.cause)
+    return result.verdict.outcome in GREEN or (explained and (asked == "verdicts" or bool(result.known)))
+
+
+def reason(result: CellResult) -> str:
+    """The one line that says why."""
+    verdict = result.verdict
+    if verdict.outcome in GREEN:
+        return verdict.summary
+    known = f" (known: {', '.join(result.known)})" if result.known else ""
+    return f"{verdict.cause or 'cause unknown'}: {verdict.summary}{known}"
+
+
+def _names(value: object) -> dict[str, object]:
+    """`value` with every outcome by its name."""
+    named = _each(value, lambda outcome: Outcome(outcome).name)
+    return named if isinstance(named, dict) else {}
+
+
+def _numbers(value: object) -> object:
+    """`value` with every outcome as model.Outcome has it; ValueError for one that does not exist."""
+    try:
+        return _each(value, lambda name: Outcome[str(name)])
+    except KeyError as error:
+        raise ValueError(f"no outcome {error}") from error
+
+
+def _each(value: object, change) -> object:  # type: ignore[no-untyped-def]
+    if isinstance(value, dict):
+        return {key: change(one) if key == "outcome" else _each(one, change) for key, one in value.items()}
+    return [_each(one, change) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,238 @@
+"""Known failures as data, data/signatures/*.yaml, matched against evidence. Pure but for reading the files.
+
+A signature is a list of links from symptom to cause. Each link looks at one fact of one node; all must hold on the same node, now.
+A fact that is missing or could not be read proves nothing: it satisfies no link and excludes no signature.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from lab.datafile import Checked, Schema, read
+from lab.model import Evidence, Fact, Finding, Link, Node, RuledOut, Site
+
+FOLDER = Path(__file__).parent / "data" / "signatures"
+API_PORT = 6443
+LINE_CHARACTERS = 400  # of a line that proves something; the evidence has all of it
+UNREADABLE = "unreadable:"  # how the text of a fact starts whose probe could not be run
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(_filled(text, dict.fromkeys(PLACEHOLDERS, "x")))
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from error
+    return text
+
+
+Regex = Annotated[str, Checked(_regex)]
+PLACEHOLDERS = ("vip", "node", "interface", "port")
+
+
+class LinkSchema(Schema):
+    """One step from symptom to cause: `pattern` must be found in a line of the fact, or `absent` in none.
+
+    readable: found in every true answer of the probe; where it is missing, the fact could not be read. last: look at the last so
+    many lines only. node: lab, client, or empty for the control plane in question. instead: finds the line to show where there is
+    none of the pattern.
+    """
+
+    says: str
+    probe: str
+    pattern: Regex = ""
+    absent: Regex = ""
+    instead: Regex = ""
+    readable: Regex = ""
+    last: int = 0
+    node: str = ""
+
+
+def _link(link: LinkSchema) -> LinkSchema:
+    if bool(link.pattern) == bool(link.absent):
+        raise ValueError("a link has either pattern or absent")
+    return link
+
+
+class SampleSchema(Schema):
+    """Facts (probe -> text) the signature must match or must not; `link`: the one that excludes it, by its words."""
+
+    says: str
+    facts: dict[str, str]
+    link: str = ""
+
+
+class SignatureSchema(Schema):
+    """One file of data/signatures/."""
+
+    catalogue: str
+    means: str
+    fix: str
+    upstream: list[str]
+    heals_itself: bool
+    holds_s: float
+    links: list[Annotated[LinkSchema, Checked(_link)]]
+    must_match: list[SampleSchema]
+    must_not_match: list[SampleSchema]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A known failure. `heals_itself`: it may go away without anybody's help, so that it never ends a run early; `holds_s`:
+    seconds it must hold without interruption before it does."""
+
+    id: str
+    catalogue: str
+    means: str
+    fix: str
+    upstream: tuple[str, ...]
+    heals_itself: bool
+    holds_s: float
+    links: tuple[LinkSchema, ...]
+    must_match: tuple[SampleSchema, ...]
+    must_not_match: tuple[SampleSchema, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the placeholders of patterns stand for, beside the node in question."""
+
+    vip: str
+    nodes: tuple[Node, ...]
+    port: int = API_PORT
+
+    @classmethod
+    def of(cls, site: Site) -> "Context":
+        """The context of `site`: its control planes, and the VIP of its slot."""
+        return cls(vip=site.slot.vip, nodes=site.control_planes)
+
+    def values(self, node: Node) -> Mapping[str, str]:
+        """Placeholder -> what it stands for on `node`."""
+        return {"vip": self.vip, "node": node.address, "interface": node.interface, "port": str(self.port)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """`unclear`: signatures that can neither be found nor ruled out, each with the facts it lacks."""
+
+    findings: tuple[Finding, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+class _Holds(Enum):
+    YES, NO, UNKNOWN = range(3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """How a link stands on a node; `told`: whether `line` shows it by itself."""
+
+    holds: _Holds
+    link: Link
+    told: bool = True
+
+
+def load(*, folder: Path = FOLDER) -> tuple[Signature, ...]:
+    """All signatures of `folder`, sorted by id; ScenarioError lists every problem of the first file that has any."""
+    return tuple(_signature(path) for path in sorted(folder.glob("*.yaml")))
+
+
+def match(signatures: tuple[Signature, ...], evidence: Evidence, *, context: Context) -> Matched:
+    """Which of `signatures` hold in `evidence`, which are excluded and by which fact, and which cannot be told."""
+    facts = {(fact.probe, fact.node): fact for fact in sorted(evidence.facts, key=lambda fact: fact.at_s)}
+    findings: list[Finding] = []
+    ruled_out: list[RuledOut] = []
+    unclear: list[str] = []
+    for signature in signatures:
+        by_node = [[_look(link, node, facts, context) for link in signature.links] for node in context.nodes]
+        if found := next((seen for seen in by_node if all(one.holds is _Holds.YES for one in seen)), None):
+            findings.append(_finding(signature, found))
+        elif by_node and all(any(one.holds is _Holds.NO for one in seen) for seen in by_node):
+            ruled_out.append(_ruled_out(signature, by_node[0]))
+        else:
+            lacks = sorted({one.link.probe for seen in by_node for one in seen if one.holds is _Holds.UNKNOWN})
+            unclear.append(f"{signature.id}: {', '.join(lacks)} could not be read")
+    return Matched(findings=tuple(findings), ruled_out=tuple(ruled_out), unclear=tuple(unclear))
+
+
+def readable(fact: Fact) -> bool:
+    """Whether the probe of `fact` could be run at all; an empty answer is an answer."""
+    return not fact.text.startswith(UNREADABLE)
+
+
+def _signature(path: Path) -> Signature:
+    schema = read(path, SignatureSchema)
+    return Signature(
+        id=path.stem,
+        catalogue=schema.catalogue,
+        means=schema.means,
+        fix=schema.fix,
+        upstream=tuple(schema.upstream),
+        heals_itself=schema.heals_itself,
+        holds_s=schema.holds_s,
+        links=tuple(schema.links),
+        must_match=tuple(schema.must_match),
+        must_not_match=tuple(schema.must_not_match),
+    )
+
+
+def _look(link: LinkSchema, node: Node, facts: Mapping[tuple[str, str], Fact], context: Context) -> _Seen:
+    """Whether `link` holds for `node`, and the line that says so."""
+    where = link.node or node.name
+    fact = facts.get((link.probe, where))
+    if fact is None or not readable(fact):
+        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""))
+    lines = [line for line in fact.text.splitlines() if line.strip()]
+    values = context.values(node)
+    if link.readable and _first(link.readable, lines, values) is None:
+        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""))
+    lines = lines[-link.last :]
+    line = _first(link.pattern or link.absent, lines, values)
+    holds = _Holds.YES if (line is not None) == bool(link.pattern) else _Holds.NO
+    if line is None and link.instead:
+        line = _first(link.instead, lines, values)
+    shown = line if line is not None else _none_of(lines)
+    return _Seen(holds=holds, link=_proof(link, where, shown), told=line is not None)
+
+
+def _first(regex: str, lines: list[str], values: Mapping[str, str]) -> str | None:
+    compiled = re.compile(_filled(regex, values))
+    return next((line for line in lines if compiled.search(line)), None)
+
+
+def _filled(regex: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        regex = regex.replace(f"{{{name}}}", re.escape(value))
+    return regex
+
+
+def _none_of(lines: list[str]) -> str:
+    """What stands in for a line where the proof is that there is none."""
+    return f"(none of {len(lines)} lines; the last: {lines[-1].strip()})" if lines else "(nothing)"
+
+
+def _proof(link: LinkSchema, where: str, line: str) -> Link:
+    return Link(says=link.says, probe=link.probe, node=where, line=line.strip()[:LINE_CHARACTERS])
+
+
+def _finding(signature: Signature, seen: list[_Seen]) -> Finding:
+    return Finding(
+        signature=signature.id,
+        catalogue=signature.catalogue,
+        means=signature.means,
+        fix=signature.fix,
+        upstream=signature.upstream,
+        chain=tuple(one.link for one in seen),
+    )
+
+
+def _ruled_out(signature: Signature, seen: list[_Seen]) -> RuledOut:
+    """Excluded by the link nearest to the cause that a line speaks against; else by the nearest that fails."""
+    against = [one for one in reversed(seen) if one.holds is _Holds.NO]
+    link = next((one for one in against if one.told), against[0]).link
+    return RuledOut(
+        signature=signature.id, means=signature.means, because=f"not so on {link.node} ({link.probe}): {link.says}", line=link.line
+    )

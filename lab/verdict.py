@@ -1,0 +1,104 @@
+"""Check results, stage runs and findings -> the verdict with its chain. Pure.
+
+A stage that was stopped early is judged like one that ran into its time-out: outcome, summary, findings and what was ruled out are
+those of the evidence; only `ended` tells the difference.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from lab.model import Cell, CheckResult, Outcome, StageRun, Verdict
+from lab.release import KubeadmInit
+from lab.signature import Matched
+
+TIMEOUT_VARIABLE = "kubeadm_init_timeout"
+LOOK_FIRST = ("kube-vip-log", "kubelet-journal", "containers", "apiserver-log", "kubelet-state", "load")
+LOOK_AT = 6  # more files than that nobody opens
+_DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[smhd]?)\s*")
+_UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}  # as timeout(1) reads them
+
+
+def would_end(init: KubeadmInit, cell: Cell) -> str:
+    """How kubeadm init of `cell` would end if nothing happened any more: `rc=124 after 4 x 300 s`."""
+    given = dict(cell.variables).get(TIMEOUT_VARIABLE, "").strip("'\" ")
+    match = _DURATION.fullmatch(given)
+    timeout_s = float(match["number"]) * _UNIT_S[match["unit"]] if match else float(init.timeout_s)
+    return f"rc={init.rc} after {init.attempts} x {timeout_s:g} s"
+
+
+def judge(checks: Sequence[CheckResult], runs: Sequence[StageRun], *, matched: Matched, files: Iterable[str], full: str) -> Verdict:
+    """The verdict on a cell.
+
+    files: names of its evidence files, to point at when no signature matched; full: what `would_end` says of the cell.
+    """
+    broke = [run for run in runs if run.rc != 0]
+    outcome, summary = _outcome(checks, runs, matched)
+    cause_unknown = outcome in (Outcome.FAIL, Outcome.UNKNOWN) and not matched.findings
+    return Verdict(
+        outcome=outcome,
+        summary=summary,
+        ended="; ".join(_ended(run, full) for run in (broke or runs)),
+        findings=matched.findings,
+        ruled_out=matched.ruled_out,
+        look_at=_look_at(files) if cause_unknown else (),
+    )
+
+
+def _outcome(checks: Sequence[CheckResult], runs: Sequence[StageRun], matched: Matched) -> tuple[Outcome, str]:
+    broke = [run for run in runs if run.rc != 0]
+    if broke:
+        return _of_stage(broke[0], matched)
+    by_outcome = {outcome: [check for check in checks if check.outcome is outcome] for outcome in Outcome}
+    passed = by_outcome[Outcome.PASS]
+    told = {
+        Outcome.ERROR: f"the lab's own {_names(by_outcome[Outcome.ERROR])} broke",
+        Outcome.FAIL: f"{_names(by_outcome[Outcome.FAIL])} failed: {_cause(matched)}",
+        Outcome.UNKNOWN: f"{_names(by_outcome[Outcome.UNKNOWN])} could not tell",
+    }
+    if found := next((outcome for outcome in told if by_outcome[outcome]), None):
+        return found, told[found]
+    if not runs or not passed:
+        return Outcome.UNKNOWN, "no check was run" if runs else "no stage was run"
+    if matched.findings:
+        return Outcome.UNKNOWN, f"every check passed, yet this holds: {matched.findings[0].means}"
+    return Outcome.PASS, f"every stage ended with rc=0 and all {len(passed)} check results are green"
+
+
+def _of_stage(run: StageRun, matched: Matched) -> tuple[Outcome, str]:
+    if run.stopped_after_s is not None and not matched.findings:
+        return Outcome.UNKNOWN, "the lab stopped kubeadm init, and what it was stopped for does not hold in the evidence" + _lacks(matched)
+    return Outcome.FAIL, f"{_symptom(run)}: {_cause(matched)}"
+
+
+def _symptom(run: StageRun) -> str:
+    in_init = run.stopped_after_s is not None or (run.attempts > 0 and run.init_rc not in (None, 0))
+    return f"stage {run.stage!r}: kubeadm init does not finish" if in_init else f"stage {run.stage!r} failed in task {run.failed_task!r}"
+
+
+def _cause(matched: Matched) -> str:
+    return matched.findings[0].means if matched.findings else "cause unknown, no signature matched" + _lacks(matched)
+
+
+def _lacks(matched: Matched) -> str:
+    return f" (could not be told: {'; '.join(matched.unclear)})" if matched.unclear else ""
+
+
+def _ended(run: StageRun, full: str) -> str:
+    if run.stopped_after_s is not None:
+        return f"stopped after {run.stopped_after_s:.0f} s; would have ended with {full}"
+    if run.rc != 0 and run.attempts:
+        attempts = f"{run.attempts} attempt{'' if run.attempts == 1 else 's'} of kubeadm init, {run.init_s:.0f} s"
+        return f"rc={run.rc} after {run.duration_s:.0f} s; {attempts}, the last one rc={run.init_rc}"
+    return f"stage {run.stage!r} ended with rc={run.rc} after {run.duration_s:.0f} s"
+
+
+def _look_at(files: Iterable[str]) -> tuple[str, ...]:
+    def place(name: str) -> int:
+        return next((place for place, probe in enumerate(LOOK_FIRST) if probe in name), len(LOOK_FIRST))
+
+    return tuple(sorted(files, key=lambda name: (place(name), name)))[:LOOK_AT]
+
+
+def _names(checks: Sequence[CheckResult]) -> str:
+    told = ", ".join(f"{check.check} on {check.node}" for check in checks)
+    return f"check{'s' if len(checks) > 1 else ''} {told}"

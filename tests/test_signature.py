@@ -1,0 +1,190 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab import signature
+from lab.errors import ScenarioError
+from lab.model import Evidence, Fact, Node
+from lab.signature import Context, Matched, SampleSchema, Signature, match
+
+CP1 = Node(name="cp1", role="control-plane", address="10.9.7.10")
+CP2 = Node(name="cp2", role="control-plane", address="10.9.7.11")
+CONTEXT = Context(vip="10.9.7.100", nodes=(CP1,))
+ALL = signature.load()
+BY_ID = {one.id: one for one in ALL}
+MUST = [pytest.param(one, sample, id=f"{one.id}: {sample.says}") for one in ALL for sample in one.must_match]
+MUST_NOT = [pytest.param(one, sample, id=f"{one.id}: {sample.says}") for one in ALL for sample in one.must_not_match]
+NEEDED = {
+    "kube-vip-admin-conf-forbidden",
+    "kube-vip-host-alias",
+    "kube-vip-no-mode",
+    "kube-vip-wrong-interface",
+    "kubelet-never-starts",
+    "port-taken",
+    "slow-host",
+    "vip-without-owner",
+}
+FORBIDDEN = 'leases.coordination.k8s.io "plndr-cp-lock" is forbidden: User "kubernetes-admin" cannot get resource "leases"\n'
+MINIMAL = """
+catalogue: F-99
+means: it is broken
+fix: mend it
+upstream: []
+heals_itself: false
+holds_s: 1
+links: [{says: it says so, probe: addresses, pattern: 'inet {vip}/'}]
+must_match: []
+must_not_match: []
+"""
+
+
+def place(one: Signature, probe: str, name: str = "cp1") -> str:
+    """Where the signature looks for `probe`."""
+    return next((link.node for link in one.links if link.probe == probe and link.node), name)
+
+
+def evidence(one: Signature, facts: Mapping[str, str], *, node: str = "cp1") -> Evidence:
+    return Evidence(facts=tuple(Fact(probe=probe, node=place(one, probe, node), text=text, at_s=1.0) for probe, text in facts.items()))
+
+
+def judged(one: Signature, sample: SampleSchema, *, by: tuple[Signature, ...] = ALL) -> Matched:
+    return match(by, evidence(one, sample.facts), context=CONTEXT)
+
+
+def addresses(text: str, *, node: str = "cp1", at_s: float = 1.0) -> Fact:
+    return Fact(probe="addresses", node=node, text=text, at_s=at_s)
+
+
+def made(tmp_path: Path, text: str = MINIMAL) -> tuple[Signature, ...]:
+    (tmp_path / "made.yaml").write_text(text)
+    return signature.load(folder=tmp_path)
+
+
+def test_every_failure_the_lab_promises_to_know_has_a_signature() -> None:
+    assert set(BY_ID) >= NEEDED
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
+def test_every_signature_brings_samples_of_both_kinds(one: Signature) -> None:
+    assert one.must_match
+    assert one.must_not_match
+    assert one.means and one.fix and one.holds_s > 0
+
+
+@pytest.mark.parametrize(("one", "sample"), MUST)
+def test_a_signature_and_no_other_matches_its_sample(one: Signature, sample: SampleSchema) -> None:
+    findings = judged(one, sample).findings
+    assert [finding.signature for finding in findings] == [one.id]
+    assert [link.says for link in findings[0].chain] == [link.says for link in one.links]
+    assert all(link.line for link in findings[0].chain)
+
+
+@pytest.mark.parametrize(("one", "sample"), MUST_NOT)
+def test_a_sample_that_must_not_match_is_excluded_by_the_link_it_names(one: Signature, sample: SampleSchema) -> None:
+    matched = judged(one, sample, by=(one,))
+    assert matched.findings == ()
+    assert [ruled.because.partition("): ")[2] for ruled in matched.ruled_out] == [sample.link]
+
+
+@pytest.mark.parametrize(("one", "sample"), MUST_NOT)
+def test_no_signature_matches_a_sample_that_must_not_match(one: Signature, sample: SampleSchema) -> None:
+    assert judged(one, sample).findings == ()
+
+
+@pytest.mark.parametrize(("one", "sample"), MUST)
+def test_a_missing_fact_neither_matches_nor_excludes_and_is_named(one: Signature, sample: SampleSchema) -> None:
+    for probe in sample.facts:
+        left = {name: text for name, text in sample.facts.items() if name != probe}
+        matched = match((one,), evidence(one, left), context=CONTEXT)
+        assert (matched.findings, matched.ruled_out) == ((), ())
+        assert matched.unclear == (f"{one.id}: {probe} could not be read",)
+
+
+@pytest.mark.parametrize(("one", "sample"), MUST)
+def test_an_unreadable_fact_is_a_missing_one(one: Signature, sample: SampleSchema) -> None:
+    for probe in sample.facts:
+        matched = match((one,), evidence(one, {**sample.facts, probe: f"{signature.UNREADABLE} node did not answer"}), context=CONTEXT)
+        assert (matched.findings, matched.ruled_out) == ((), ())
+
+
+def test_a_forbidden_line_that_later_lines_overtake_is_no_finding() -> None:
+    forbidden = BY_ID["kube-vip-admin-conf-forbidden"]
+    facts = dict(forbidden.must_match[0].facts)
+    facts["kube-vip-log"] = FORBIDDEN * 9 + "successfully acquired lease\nNew leader leader=cp1\nlayer 2 broadcaster starting\n"
+    matched = match((forbidden,), evidence(forbidden, facts), context=CONTEXT)
+    assert matched.findings == ()
+    assert "forbidden it" in matched.ruled_out[0].because
+
+
+def test_a_ruled_out_signature_shows_the_line_that_speaks_against_it() -> None:
+    forbidden = BY_ID["kube-vip-admin-conf-forbidden"]
+    facts = {**forbidden.must_match[0].facts, "kube-vip-manifest": "kind: Pod\n  path: /etc/kubernetes/super-admin.conf\n"}
+    (ruled_out,) = match((forbidden,), evidence(forbidden, facts), context=CONTEXT).ruled_out
+    assert ruled_out.line == "path: /etc/kubernetes/super-admin.conf"
+    assert ruled_out.because == "not so on cp1 (kube-vip-manifest): kube-vip's manifest gives it admin.conf"
+
+
+def test_all_links_must_hold_on_the_same_node() -> None:
+    one = BY_ID["kube-vip-no-mode"]
+    sample = dict(one.must_match[0].facts)
+    log = sample.pop("kube-vip-log")
+    both = Context(vip=CONTEXT.vip, nodes=(CP1, CP2))
+    parts = (*evidence(one, sample).facts, *evidence(one, {"kube-vip-log": log}, node="cp2").facts)
+    assert match((one,), Evidence(facts=parts), context=both).findings == ()
+    whole = (*parts, *evidence(one, sample, node="cp2").facts)
+    (finding,) = match((one,), Evidence(facts=whole), context=both).findings
+    assert {link.node for link in finding.chain} == {"cp2"}
+
+
+def test_placeholders_stand_for_addresses_literally(tmp_path: Path) -> None:
+    made_ones = made(tmp_path)
+    assert match(made_ones, Evidence(facts=(addresses("inet 10.9.7.100/32"),)), context=CONTEXT).findings
+    assert not match(made_ones, Evidence(facts=(addresses("inet 10x9x7x100/32"),)), context=CONTEXT).findings
+
+
+def test_the_newest_fact_of_a_probe_counts(tmp_path: Path) -> None:
+    facts = (addresses("inet 10.9.7.10/24", at_s=9.0), addresses("inet 10.9.7.100/32", at_s=2.0))
+    assert match(made(tmp_path), Evidence(facts=facts), context=CONTEXT).findings == ()
+
+
+def test_an_empty_answer_is_an_answer(tmp_path: Path) -> None:
+    (ruled_out,) = match(made(tmp_path), Evidence(facts=(addresses(""),)), context=CONTEXT).ruled_out
+    assert ruled_out.line == "(nothing)"
+
+
+def test_no_control_plane_means_nothing_can_be_told(tmp_path: Path) -> None:
+    matched = match(made(tmp_path), Evidence(), context=replace(CONTEXT, nodes=()))
+    assert (matched.findings, matched.ruled_out) == ((), ())
+
+
+@given(st.dictionaries(st.sampled_from(sorted({link.probe for one in ALL for link in one.links})), st.text(max_size=200)))
+def test_every_signature_is_found_or_ruled_out_or_unclear_and_only_one_of_them(texts: dict[str, str]) -> None:
+    facts = tuple(Fact(probe=probe, node=node, text=text, at_s=1.0) for probe, text in texts.items() for node in ("cp1", "lab", "client"))
+    matched = match(ALL, Evidence(facts=facts), context=CONTEXT)
+    told = [finding.signature for finding in matched.findings] + [ruled.signature for ruled in matched.ruled_out]
+    told += [one.partition(":")[0] for one in matched.unclear]
+    assert sorted(told) == sorted(BY_ID)
+
+
+def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+    wrong = MINIMAL.replace("pattern: 'inet {vip}/'", "pattern: '(', absent: 'x'").replace("holds_s: 1", "holds_s: soon")
+    with pytest.raises(ScenarioError, match=r"2 problem") as caught:
+        made(tmp_path, wrong)
+    assert "holds_s" in str(caught.value)
+    assert "no regular expression" in str(caught.value)
+
+
+def test_a_link_without_a_pattern_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="either pattern or absent"):
+        made(tmp_path, MINIMAL.replace(", pattern: 'inet {vip}/'", ""))
+
+
+def test_an_answer_that_is_none_proves_no_absence(tmp_path: Path) -> None:
+    text = MINIMAL.replace("pattern: 'inet {vip}/'", "absent: 'inet {vip}/', readable: 'inet '")
+    matched = match(made(tmp_path, text), Evidence(facts=(addresses("sh: ip: not found"),)), context=CONTEXT)
+    assert matched.unclear == ("made: addresses could not be read",)
+    assert match(made(tmp_path, text), Evidence(facts=(addresses("inet 10.9.7.10/24"),)), context=CONTEXT).findings

@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import pytest
+
+from lab.model import Cell, CheckResult, Finding, Link, Outcome, RuledOut, StageRun, parse_ordering, parse_ref, parse_topology
+from lab.release import KubeadmInit
+from lab.signature import Matched
+from lab.verdict import judge, would_end
+
+INIT = KubeadmInit(task="Kubeadm | Initialize first master", timeout_s=300, attempts=4, delay_s=5, rc=124)
+CELL = Cell(
+    ref=parse_ref("replica@v2.25.0"),
+    kube_version="v1.29.5",
+    topology=parse_topology("1cp"),
+    ordering=parse_ordering("kube-vip"),
+    endpoint="vip",
+)
+FULL = "rc=124 after 4 x 300 s"
+GREEN = StageRun(stage="kube-vip", rc=0, duration_s=27.0, attempts=1, init_rc=0, init_s=8.0)
+STOPPED = StageRun(stage="kube-vip", rc=None, duration_s=60.0, attempts=1, init_s=48.0, stopped_after_s=48.2)
+WAITED = StageRun(
+    stage="kube-vip", rc=2, duration_s=1240.0, attempts=4, init_rc=124, init_s=1215.0, failed_task="Kubeadm | Initialize first master"
+)
+FINDING = Finding(
+    signature="kube-vip-admin-conf-forbidden",
+    catalogue="F-01",
+    means="kube-vip may not take its lease",
+    fix="mount super-admin.conf",
+    upstream=("kubespray#11338",),
+    chain=(Link(says="the VIP is nowhere", probe="addresses", node="cp1", line="eth0"),),
+)
+FOUND = Matched(findings=(FINDING,), ruled_out=(RuledOut(signature="slow-host", means="slow", because="no VIP"),))
+NOTHING = Matched()
+
+
+def check(outcome: Outcome, name: str = "vip held once") -> CheckResult:
+    return CheckResult(check=name, node="cp1", outcome=outcome, said="")
+
+
+def test_all_green_is_pass() -> None:
+    verdict = judge([check(Outcome.PASS), check(Outcome.SKIP)], [GREEN], matched=NOTHING, files=["a.txt"], full=FULL)
+    assert (verdict.outcome, verdict.cause, verdict.look_at) == (Outcome.PASS, "", ())
+    assert verdict.ended == "stage 'kube-vip' ended with rc=0 after 27 s"
+
+
+@pytest.mark.parametrize(
+    ("checks", "runs", "outcome", "says"),
+    [
+        ([], [GREEN], Outcome.UNKNOWN, "no check was run"),
+        ([check(Outcome.SKIP)], [GREEN], Outcome.UNKNOWN, "no check was run"),
+        ([check(Outcome.PASS)], [], Outcome.UNKNOWN, "no stage was run"),
+        ([check(Outcome.PASS), check(Outcome.UNKNOWN, "x")], [GREEN], Outcome.UNKNOWN, "check x on cp1 could not tell"),
+        ([check(Outcome.PASS), check(Outcome.FAIL, "x")], [GREEN], Outcome.FAIL, "check x on cp1 failed: cause unknown"),
+        ([check(Outcome.FAIL, "x"), check(Outcome.UNKNOWN, "y")], [GREEN], Outcome.FAIL, "check x on cp1 failed"),
+        ([check(Outcome.ERROR, "x")], [GREEN], Outcome.ERROR, "the lab's own check x on cp1 broke"),
+        ([], [replace(WAITED, init_rc=0, failed_task="CoreDNS | apply")], Outcome.FAIL, "failed in task 'CoreDNS | apply': cause unknown"),
+        ([], [GREEN, WAITED], Outcome.FAIL, "kubeadm init does not finish: cause unknown, no signature matched"),
+    ],
+)
+def test_outcomes(checks: list[CheckResult], runs: list[StageRun], outcome: Outcome, says: str) -> None:
+    verdict = judge(checks, runs, matched=NOTHING, files=[], full=FULL)
+    assert verdict.outcome is outcome
+    assert says in verdict.summary
+
+
+def test_a_stopped_stage_is_judged_like_one_that_ran_into_its_time_out() -> None:
+    early = judge([], [STOPPED], matched=FOUND, files=["a"], full=FULL)
+    late = judge([], [WAITED], matched=FOUND, files=["a"], full=FULL)
+    assert early.ended == "stopped after 48 s; would have ended with rc=124 after 4 x 300 s"
+    assert late.ended == "rc=2 after 1240 s; 4 attempts of kubeadm init, 1215 s, the last one rc=124"
+    assert replace(early, ended="") == replace(late, ended="")
+    assert (early.outcome, early.cause) == (Outcome.FAIL, "kube-vip-admin-conf-forbidden")
+    assert early.summary == "stage 'kube-vip': kubeadm init does not finish: kube-vip may not take its lease"
+
+
+def test_a_stop_that_the_evidence_does_not_bear_out_is_unknown() -> None:
+    verdict = judge([], [STOPPED], matched=NOTHING, files=[], full=FULL)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "does not hold in the evidence" in verdict.summary
+
+
+def test_a_fail_without_a_finding_says_where_to_look_and_what_could_not_be_told() -> None:
+    files = ["cp1.addresses.txt", "cp1.kubelet-journal.txt", "cp1.kube-vip-log.txt"]
+    matched = Matched(unclear=("slow-host: livez-vip could not be read",))
+    verdict = judge([], [WAITED], matched=matched, files=files, full=FULL)
+    assert verdict.look_at == ("cp1.kube-vip-log.txt", "cp1.kubelet-journal.txt", "cp1.addresses.txt")
+    assert "slow-host: livez-vip could not be read" in verdict.summary
+    assert verdict.cause == ""
+
+
+def test_a_finding_on_a_green_cell_is_a_contradiction_and_no_pass() -> None:
+    verdict = judge([check(Outcome.PASS)], [GREEN], matched=FOUND, files=[], full=FULL)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "every check passed, yet" in verdict.summary
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(None, FULL), ("30s", "rc=124 after 4 x 30 s"), ("'2m'", "rc=124 after 4 x 120 s"), ("90", "rc=124 after 4 x 90 s"), ("soon", FULL)],
+)
+def test_the_time_out_not_waited_for_is_that_of_release_and_cell(value: str | None, says: str) -> None:
+    cell = CELL if value is None else replace(CELL, variables=(("kubeadm_init_timeout", value),))
+    assert would_end(INIT, cell) == says
+
+
+def test_the_number_of_attempts_is_that_of_the_release() -> None:
+    assert would_end(replace(INIT, attempts=2, timeout_s=10, rc=1), CELL) == "rc=1 after 2 x 10 s"
