@@ -1,6 +1,6 @@
 """The one loop: a cell in, its result out. The only module that knows every seam."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +15,7 @@ from lab.engine import Engine
 from lab.errors import BedError, LabError
 from lab.journal import Journal, Line
 from lab.matrix import GREEN, CellResult
-from lab.model import Cell, CheckResult, Deviation, Evidence, Outcome, Site, StageRun, TaskEvent, Verdict
+from lab.model import Cell, CheckResult, Deviation, Evidence, Outcome, Site, Stage, StageRun, TaskEvent, Verdict
 from lab.watch import Story, Watch
 
 Patience = Literal["early", "full"]
@@ -147,7 +147,7 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
             made.down()
 
 
-def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, source: playbooks.Playbooks, stage) -> StageRun:  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, source: playbooks.Playbooks, stage: Stage) -> StageRun:  # noqa: PLR0913
     stop = Event()
     tasks = _Tasks(lab, cell)
     watch = Watch(
@@ -247,5 +247,3 @@ def _checked(lab: Lab, cell: Cell, result: CheckResult) -> None:
 def _sampled(lab: Lab, cell: Cell, sample: Mapping[str, object]) -> None:
     lab.journal.write(Line(at_s=now_s(), kind="sample", cell=cell.id, more=sample))
 
-
-Run = Callable[[Cell, Lab], CellResult]

@@ -28,6 +28,8 @@ Host *
   LogLevel ERROR
   BatchMode yes
   ConnectTimeout 5
+  ServerAliveInterval 5
+  ServerAliveCountMax 3
   ControlMaster auto
   ControlPath {control}/%n
   ControlPersist 60

@@ -1,0 +1,73 @@
+"""The control plane of a node: its static pods, kubelet, etcd, its API on its own address and by the VIP."""
+
+import json
+from functools import partial
+
+from lab.check import Answer, Check, Target
+from lab.model import Cell
+from lab.plan import NETWORK_ADDONS
+
+STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+READY = "{.status.conditions[?(@.type==\"Ready\")].status}"
+
+
+def _always(_: Cell) -> str:
+    return ""
+
+
+def without_vip(cell: Cell) -> str:
+    """Why a check of the VIP says nothing about `cell`."""
+    held = any("kube-vip" in addons for addons in cell.ordering)
+    return "" if held else "kube-vip is off: nobody is meant to hold a VIP"
+
+
+def _without_network(cell: Cell) -> str:
+    on = {name for addons in cell.ordering for name in addons}
+    return "" if on & NETWORK_ADDONS else "no network plugin in this cell: without a CNI no node becomes Ready"
+
+
+def _static_pod(name: str, target: Target) -> Answer:
+    """Running once, and the same container at both looks; a second attempt is usual while a control plane starts."""
+    done = target.run("crictl ps -a --output json --name %s", f"^{name}$")
+    if done.rc != 0:
+        return Answer(ok=None, said=done.text)
+    containers = json.loads(done.text)["containers"]
+    running = [one for one in containers if one["state"] == "CONTAINER_RUNNING"]
+    attempts = [one["metadata"]["attempt"] for one in running]
+    told = f"{len(running)} running, attempt {', '.join(map(str, attempts))}" if running else f"none of {len(containers)} containers runs"
+    return Answer(ok=len(running) == 1, said=told, state=" ".join(one["id"][:12] for one in running))
+
+
+def _kubelet(target: Target) -> Answer:
+    runs = target.service_runs("kubelet")
+    restarts = target.run("systemctl show kubelet --value -p NRestarts").text
+    return Answer(ok=runs, said=f"{'runs' if runs else 'does not run'}, {restarts} restarts", state=restarts)
+
+
+def _etcd(target: Target) -> Answer:
+    folder, name = "/etc/ssl/etcd/ssl", target.node.name
+    keys = f"--cacert {folder}/ca.pem --cert {folder}/admin-{name}.pem --key {folder}/admin-{name}-key.pem"
+    done = target.run(f"etcdctl --endpoints https://{target.node.address}:2379 {keys} endpoint health")
+    return Answer(ok=done.rc == 0 and "is healthy" in done.text, said=done.text)
+
+
+def livez(target: Target, address: str) -> Answer:
+    """/livez of the API server at `address`, asked from the check's node."""
+    done = target.run("curl -sSk --max-time 5 https://%s:6443/livez", address)
+    return Answer(ok=done.rc == 0 and done.text == "ok", said=f"https://{address}:6443/livez says {done.text or 'nothing'}")
+
+
+def _ready(target: Target) -> Answer:
+    done = target.run("kubectl --kubeconfig /etc/kubernetes/admin.conf get node %s -o jsonpath=%s", target.node.name, READY)
+    return Answer(ok=done.rc == 0 and done.text == "True", said=f"Ready is {done.text or 'not said'}")
+
+
+CHECKS = (
+    *(Check(name=name, on="control-plane", lacks=_always, look=partial(_static_pod, name)) for name in STATIC_PODS),
+    Check(name="kubelet", on="control-plane", lacks=_always, look=_kubelet),
+    Check(name="etcd", on="control-plane", lacks=_always, look=_etcd),
+    Check(name="API on the node's address", on="control-plane", lacks=_always, look=lambda target: livez(target, target.node.address)),
+    Check(name="API through the VIP", on="control-plane", lacks=without_vip, look=lambda target: livez(target, target.site.slot.vip)),
+    Check(name="kube-vip", on="control-plane", lacks=without_vip, look=partial(_static_pod, "kube-vip")),
+    Check(name="node Ready", on="control-plane", lacks=_without_network, look=_ready),
+)

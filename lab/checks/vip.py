@@ -1,0 +1,53 @@
+"""The virtual IP of the control plane, as nodes hold it and as a client outside the cluster sees it."""
+
+import re
+
+from lab.check import Answer, Check, Target
+from lab.model import Cell
+
+AUTHORITY = "/etc/kubernetes/ssl/ca.crt"
+_MAC = re.compile(r"\[([0-9A-Fa-f:]{17})\]")
+
+
+def _lacks(cell: Cell) -> str:
+    held = any("kube-vip" in addons for addons in cell.ordering)
+    return "" if held else "kube-vip is off: nobody is meant to hold a VIP"
+
+
+def _one_holder(target: Target) -> Answer:
+    vip = target.site.slot.vip
+    holders = [node.name for node in target.site.control_planes if vip in target.addresses(node)]
+    return Answer(ok=len(holders) == 1, said=f"{vip} is on {', '.join(holders) or 'no node'}", state=" ".join(holders))
+
+
+def _one_mac(target: Target) -> Answer:
+    vip = target.site.slot.vip
+    done = target.run(f"arping -b -c 3 -w 4 -I {target.node.interface} %s", vip)  # -b: after a reply it would ask the replier alone
+    macs = sorted({mac.lower() for mac in _MAC.findall(done.text)})
+    return Answer(ok=len(macs) == 1, said=f"ARP for {vip} is answered by {', '.join(macs) or 'nobody'}", state=" ".join(macs))
+
+
+def _reachable(target: Target) -> Answer:
+    vip = target.site.slot.vip
+    done = target.run("curl -sSk --max-time 5 https://%s:6443/livez", vip)
+    return Answer(ok=done.rc == 0 and done.text == "ok", said=f"https://{vip}:6443/livez says {done.text or 'nothing'}")
+
+
+def _certificate(target: Target) -> Answer:
+    """The client trusts what answers at the VIP under that address, with the cluster's authority alone."""
+    vip = target.site.slot.vip
+    authority = target.text_of(AUTHORITY, node=target.site.control_planes[0])
+    done = target.run("sh -c %s", f"printf %s '{authority}' | curl -sS --max-time 5 --cacert /dev/stdin https://{vip}:6443/livez")
+    return Answer(ok=done.rc == 0, said=f"the certificate {'covers' if done.rc == 0 else 'is not taken for'} {vip}" + _why(done.rc, done.text))
+
+
+def _why(rc: int, text: str) -> str:
+    return f": {text}" if rc else ""
+
+
+CHECKS = (
+    Check(name="VIP on exactly one node", on="client", lacks=_lacks, look=_one_holder),
+    Check(name="one MAC answers ARP for the VIP", on="client", lacks=_lacks, look=_one_mac),
+    Check(name="API through the VIP from the client", on="client", lacks=_lacks, look=_reachable),
+    Check(name="certificate covers the VIP", on="client", lacks=_lacks, look=_certificate),
+)

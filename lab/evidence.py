@@ -1,0 +1,112 @@
+"""Raw facts from the nodes, one round trip each, as data/probes.yaml says; kept as files that people can read.
+
+A probe that cannot be run gives a fact that says so: it proves nothing, and it hides nothing.
+"""
+
+import json
+import re
+import shlex
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from lab.command import RC_LIMIT, ssh
+from lab.datafile import Schema, decode, read as read_data
+from lab.deadline import now_s
+from lab.errors import ScenarioError
+from lab.model import Evidence, Fact, Node, Site, StageRun
+from lab.signature import UNREADABLE
+
+PROBES = Path(__file__).parent / "data" / "probes.yaml"
+INDEX = "facts.json"
+LAB = "lab"  # the node that facts of the lab itself stand under
+NOT_FOUND_RC = 127  # what a shell returns for a program that is not there
+OVERHEAD_S = 10.0  # to reach the node at all
+
+
+class ProbeSchema(Schema):
+    """One probe: a shell command of the node. `limit_s`: after which it is ended."""
+
+    on: Literal["cluster", "client"]
+    command: str
+    watch: bool = False
+    limit_s: float = 8.0
+
+
+class ProbesSchema(Schema):
+    """data/probes.yaml: name -> probe."""
+
+    probes: dict[str, ProbeSchema]
+
+
+@cache
+def probes() -> Mapping[str, ProbeSchema]:
+    """All there are; name -> probe."""
+    return read_data(PROBES, ProbesSchema).probes
+
+
+def sample(site: Site, node: Node) -> tuple[Fact, ...]:
+    """The facts of `node` that a watch looks at; cheap enough for every two seconds."""
+    return _take(site, node, {name: probe for name, probe in probes().items() if probe.watch and probe.on == "cluster"})
+
+
+def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...]) -> Evidence:
+    """Every fact of every node, written below `folder` as <node>/<probe>.txt and facts.json.
+
+    runs: how the stages ended, which is a fact of the lab itself.
+    """
+    told = "\n".join(_told(run) for run in runs)
+    facts = [Fact(probe="init", node=LAB, text=told, at_s=now_s(), command="ansible-playbook")]
+    for node in site.nodes:
+        on = "client" if node.role == "client" else "cluster"
+        facts += _take(site, node, {name: probe for name, probe in probes().items() if probe.on == on})
+    for fact in facts:
+        path = folder / fact.node / f"{fact.probe}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(fact.text)
+    (folder / INDEX).write_text(json.dumps([asdict(fact) for fact in facts], indent=1))
+    return Evidence(facts=tuple(facts))
+
+
+def read(folder: Path) -> Evidence:
+    """What `collect` wrote to `folder`; ScenarioError when it did not."""
+    try:
+        return Evidence(facts=decode(tuple[Fact, ...], json.loads((folder / INDEX).read_text())))
+    except (OSError, ValueError) as error:
+        raise ScenarioError(f"{folder} is not evidence of a cell", str(error), "name the evidence folder of a cell of a run") from error
+
+
+def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fact, ...]:
+    token = uuid.uuid4().hex  # a log may hold any line, but not this one
+    limit_s = sum(probe.limit_s for probe in asked.values()) + OVERHEAD_S
+    done = ssh(site, node, _script(site, node, asked, token), limit_s=limit_s)
+    at_s = now_s()
+    ended = re.finditer(rf"^{token} begin (\S+)\n(.*?)\n{token} end (\d+)$", done.stdout, re.DOTALL | re.MULTILINE)
+    found = {name: _text(said.strip("\n"), int(rc)) for name, said, rc in (match.groups() for match in ended)}
+    why = f"{UNREADABLE} {node.name} did not answer (rc {done.rc}): {done.stderr.strip()}"
+    return tuple(
+        Fact(probe=name, node=node.name, text=found.get(name, why), at_s=at_s, command=probe.command) for name, probe in asked.items()
+    )
+
+
+def _script(site: Site, node: Node, asked: Mapping[str, ProbeSchema], token: str) -> str:
+    lines = [f"export NODE={node.address} VIP={site.slot.vip} INTERFACE={node.interface}"]
+    for name, probe in asked.items():
+        limited = f"timeout -k 1 {probe.limit_s:g} sh -c {shlex.quote(probe.command)} 2>&1"
+        lines.append(f"echo '{token} begin {name}'; {limited}; printf '\\n{token} end %s\\n' $?")
+    return "\n".join(lines)
+
+
+def _text(said: str, rc: int) -> str:
+    reasons = {RC_LIMIT: "the probe was ended at its limit", NOT_FOUND_RC: "a program of the probe is not there"}
+    return f"{UNREADABLE} {reasons[rc]}: {said}" if rc in reasons else said
+
+
+def _told(run: StageRun) -> str:
+    init_rc = "unknown" if run.init_rc is None else run.init_rc
+    stopped = f" stopped_after_s={run.stopped_after_s:.0f}" if run.stopped_after_s is not None else ""
+    rc = "stopped" if run.rc is None else run.rc
+    return f"stage={run.stage} rc={rc} attempts={run.attempts} init_rc={init_rc} init_s={run.init_s:.0f}{stopped}"
