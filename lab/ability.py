@@ -40,7 +40,6 @@ PROGRAMS = (
     Program(purpose="addresses", names=("ip",), package="iproute2"),
     Program(purpose="node image", names=("debootstrap",), package="debootstrap"),
     Program(purpose="processes that end with the lab", names=("setpriv",), package="util-linux"),
-    Program(purpose="pause program", names=("cc", "gcc"), package="gcc libc6-dev"),
     Program(purpose="kubespray checkouts", names=("git",), package="git", needed=False),
     Program(purpose="Go", names=("go",), package="golang (or go on: the lab gets one from PyPI)", needed=False),
 )

@@ -43,21 +43,18 @@ def kube_versions() -> Mapping[str, str]:
     return {declared.version: name for name, declared in loaded if declared.name == "kubernetes"}
 
 
+def missing(kube_version: str) -> tuple[str, ...]:
+    """The components that `prepare` would have to build. Raises as it does, but builds nothing."""
+    names, declared, found = _wanted(kube_version)
+    return tuple(n for n in names if cachedir.entry(component.KIND, component.key(component.FOLDER / n, declared[n], found)) is None)
+
+
 def prepare(kube_version: str, *, on_progress: OnProgress = lambda _: None) -> Artifacts:
     """What the nodes of a cell with `kube_version` (`v1.29.5`) install; builds what is missing of it, and nothing else.
 
     Raises ScenarioError for a version that no component builds, BuildError and HostError as component.build.
     """
-    known = kube_versions()
-    if kube_version not in known:
-        raise ScenarioError(
-            f"Kubernetes {kube_version!r} cannot be built",
-            f"lab/components/ builds {', '.join(sorted(known))}",
-            "name one of them, or add lab/components/kubernetes-<minor>/",
-        )
-    names = (known[kube_version], *SHARED)
-    declared = {name: component.load(name) for name in names}
-    found = toolchain.find()
+    names, declared, found = _wanted(kube_version)
     keys = [component.key(component.FOLDER / name, declared[name], found) for name in names]
     key = f"{kube_version}-{cachedir.digest((LAYOUT, archive.LAYOUT, PLACEHOLDER, *keys))}"
     if cachedir.entry(KIND, key) is None:
@@ -69,6 +66,20 @@ def prepare(kube_version: str, *, on_progress: OnProgress = lambda _: None) -> A
         path = cachedir.root() / KIND / key
     versions = {declared[name].name: declared[name].version for name in names}
     return Artifacts(path=path, versions=versions, deviations=_deviations(declared, found.version))
+
+
+def _wanted(kube_version: str) -> tuple[tuple[str, ...], Mapping[str, Component], toolchain.Toolchain]:
+    known = kube_versions()
+    if kube_version not in known:
+        raise ScenarioError(
+            f"Kubernetes {kube_version!r} cannot be built",
+            f"lab/components/ builds {', '.join(sorted(known))}",
+            "name one of them, or add lab/components/kubernetes-<minor>/",
+        )
+    names = (known[kube_version], *SHARED)
+    declared = {name: component.load(name) for name in names}
+    found = toolchain.find()
+    return names, declared, found
 
 
 def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[str, Path], arch: str) -> None:

@@ -6,7 +6,8 @@ A process that fails is a value; a program that does not exist is a HostError.
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -80,6 +81,21 @@ def run(
 def ssh(site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "") -> Completed:
     """Run `script` by sh on `node`; connections are shared and kept open by the site's ssh configuration."""
     return run(("ssh", "-F", str(site.ssh_config), node.name, script), limit_s=limit_s, stdin=stdin)
+
+
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it made is taken down."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _read(stream, kept: list[str], on_line: Callable[[str], None] | None) -> None:  # type: ignore[no-untyped-def]

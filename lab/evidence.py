@@ -8,8 +8,10 @@ import re
 import shlex
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -60,9 +62,8 @@ def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...]) -> Evidence
     """
     told = "\n".join(_told(run) for run in runs)
     facts = [Fact(probe="init", node=LAB, text=told, at_s=now_s(), command="ansible-playbook")]
-    for node in site.nodes:
-        on = "client" if node.role == "client" else "cluster"
-        facts += _take(site, node, {name: probe for name, probe in probes().items() if probe.on == on})
+    with ThreadPoolExecutor(max_workers=len(site.nodes)) as pool:  # a probe of a VIP that nobody holds waits for seconds
+        facts += chain.from_iterable(pool.map(partial(_of_node, site), site.nodes))
     for fact in facts:
         path = folder / fact.node / f"{fact.probe}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +78,11 @@ def read(folder: Path) -> Evidence:
         return Evidence(facts=decode(tuple[Fact, ...], json.loads((folder / INDEX).read_text())))
     except (OSError, ValueError) as error:
         raise ScenarioError(f"{folder} is not evidence of a cell", str(error), "name the evidence folder of a cell of a run") from error
+
+
+def _of_node(site: Site, node: Node) -> tuple[Fact, ...]:
+    on = "client" if node.role == "client" else "cluster"
+    return _take(site, node, {name: probe for name, probe in probes().items() if probe.on == on})
 
 
 def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fact, ...]:

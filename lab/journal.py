@@ -13,6 +13,7 @@ from lab.deadline import now_s, ticks_s
 from lab.mask import mask
 
 FILE = "journal.jsonl"
+WHOLE = ""  # the step that is the whole cell
 RUNS_LOOKED_AT = 20  # the newest runs, for how long a step took last time
 
 
@@ -80,10 +81,12 @@ def read(path: Path) -> Iterator[Line]:
 
 
 def last_durations(runs: Path) -> Mapping[tuple[str, str], float]:
-    """(cell, step) -> seconds it took when it last ended well in one of the newest runs below `runs`."""
+    """(cell, step) -> seconds it last took, the whole cell as WHOLE; steps that ended well, in one of the newest runs below `runs`."""
     found: dict[tuple[str, str], float] = {}
     for path in sorted(runs.glob(f"*/{FILE}"))[-RUNS_LOOKED_AT:]:
         for line in read(path):
             if line.kind in ("ended", "task") and line.duration_s is not None and not line.said:
                 found[line.cell, line.name] = line.duration_s
+            elif line.kind == "verdict" and line.duration_s is not None:
+                found[line.cell, WHOLE] = line.duration_s
     return found

@@ -114,6 +114,12 @@ def reason(result: CellResult) -> str:
     return f"{verdict.cause or 'cause unknown'}: {verdict.summary}{known}"
 
 
+def ports_verdict(matrix: Matrix) -> str:
+    """What all cells together say about "kube-vip occupies ports 6443, 10259 and 10257": one cell in which it did is enough."""
+    said = {result.ports.partition(":")[0] for result in matrix.cells if result.ports}
+    return next((word for word in ("confirmed", "refuted") if word in said), "cannot tell")
+
+
 def _names(value: object) -> dict[str, object]:
     """`value` with every outcome by its name."""
     named = _each(value, lambda outcome: Outcome(outcome).name)

@@ -81,6 +81,11 @@ def checkout(path: Path, release: Release, *, folder: Path, start: Run = run) ->
         shutil.rmtree(tree, ignore_errors=True)
 
 
+def verify(path: Path, release: Release, *, start: Run = run) -> None:
+    """Raise InstallError when `checkout` would; nothing is laid out or installed."""
+    _commit(path, release, start)
+
+
 def ansible(requirements: Path, *, start: Run = run) -> Path:
     """The Python of a virtual environment with what the file `requirements` pins, made once per content and Python."""
     key = cachedir.digest([requirements.read_bytes(), sys.version])

@@ -1,5 +1,6 @@
 """The one loop: a cell in, its result out. The only module that knows every seam."""
 
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from lab import artifacts, bed, check, component, evidence, host, installer, pla
 from lab.command import ssh
 from lab.deadline import now_s, ticks_s
 from lab.engine import Engine
-from lab.errors import BedError, LabError
+from lab.errors import BedError, LabError, ScenarioError
 from lab.journal import Journal, Line
 from lab.matrix import GREEN, CellResult
 from lab.model import Cell, CheckResult, Deviation, Evidence, Outcome, Site, Stage, StageRun, TaskEvent, Verdict
@@ -22,6 +23,7 @@ Patience = Literal["early", "full"]
 Keep = Literal["never", "failure", "always"]
 STAGE_LIMIT_S = 3 * 3600.0  # only ends what hangs: four attempts of 300 s, and downloads on a slow line
 IMAGES_LIMIT_S = 300.0  # importing the component images takes 5 s on 2 cores
+TRACE = "error.txt"  # of a cell in which the lab itself failed
 CELLS = "cells"  # folder of a run, one folder per cell in it
 
 
@@ -35,7 +37,7 @@ class Lab:
     journal: Journal
     engine: Engine
     patience: Patience = "early"
-    keep: Keep = "failure"
+    keep: Keep = "never"
     kubespray: Path | None = None
     slot: int | None = None
     because: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class _Seen:
     deviations: tuple[Deviation, ...] = ()
     limits: tuple[str, ...] = ()
     verdict_after_s: float | None = None
+    red: bool = False
 
 
 def run_cell(cell: Cell, lab: Lab) -> CellResult:
@@ -67,6 +70,10 @@ def run_cell(cell: Cell, lab: Lab) -> CellResult:
     except LabError as error:
         what, why, fix = error.args
         judged = Verdict(outcome=Outcome.ERROR, summary=f"{what}: {why}", ended=f"what to do: {fix}")
+    except Exception as error:  # noqa: BLE001 - a fault of the lab must cost one cell, not the results of the others
+        (folder / TRACE).write_text(traceback.format_exc())
+        what = f"the lab itself failed: {type(error).__name__}: {error}"
+        judged = Verdict(outcome=Outcome.ERROR, summary=what, ended="what to do: report it", look_at=(TRACE,))
     result = _result(cell, lab, seen, judged=judged, started_at_s=started_at_s)
     lab.journal.write(
         Line(at_s=now_s(), kind="verdict", cell=cell.id, name=judged.outcome.name, said=judged.summary, duration_s=result.duration_s)
@@ -95,9 +102,7 @@ def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
             taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages))
         judged = _verdict(cell, facts, site, taken, seen)
         seen.verdict_after_s = ticks_s() - seen.node_s if seen.node_s is not None else None
-        if _keeps(lab.keep, judged):
-            stack.pop_all()
-            lab.journal.say(cell.id, f"nodes kept: spraylab shell {cell.id!r} {site.control_planes[0].name}; `spraylab gc` removes them")
+        seen.red = judged.outcome not in GREEN
     return judged
 
 
@@ -110,9 +115,11 @@ def stage_folder(folder: Path, index: int) -> Path:
 
 @contextmanager
 def _playbooks(cell: Cell, facts: release.Release, lab: Lab, folder: Path) -> Iterator[playbooks.Playbooks]:
-    if cell.ref.source == "replica" or lab.kubespray is None:
+    if cell.ref.source == "replica":
         yield playbooks.replica(facts)
         return
+    if lab.kubespray is None:
+        raise ScenarioError(f"no playbooks for {cell.ref.label}", "no checkout of kubespray was named", "name one: --kubespray PATH")
     with playbooks.checkout(lab.kubespray, facts, folder=folder) as source:
         yield source
 
@@ -131,6 +138,7 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
         say=partial(lab.journal.say, cell.id),
     )
     seen.limits = made.limits()
+    interrupted = False
     try:
         seen.node_s = ticks_s()
         with lab.journal.step(cell.id, "nodes"):
@@ -142,9 +150,18 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
                     why = done.stderr.strip() or f"rc {done.rc}"
                     raise BedError(f"the component images did not get into {node.name}", why, "`spraylab doctor` shows what this host lacks")
         yield site
+    except LabError:
+        seen.red = True
+        raise
+    except BaseException:
+        seen.red, interrupted = False, True  # Ctrl-C asks for an end, not for nodes to look at
+        raise
     finally:
-        with lab.journal.step(cell.id, "clean-up"):
-            made.down()
+        if lab.keep == "always" and not interrupted or (lab.keep == "failure" and seen.red):
+            lab.journal.say(cell.id, f"nodes kept: `spraylab shell {cell.id} cp1` opens one, `spraylab gc --yes` removes them")
+        else:
+            with lab.journal.step(cell.id, "clean-up"):
+                made.down()
 
 
 def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, source: playbooks.Playbooks, stage: Stage) -> StageRun:  # noqa: PLR0913
@@ -200,10 +217,6 @@ def _verdict(cell: Cell, facts: release.Release, site: Site, taken: Evidence, se
     files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
     full = verdict.would_end(facts.kubeadm_init, cell)
     return verdict.judge(seen.checks, seen.stages, matched=matched, files=files, full=full)
-
-
-def _keeps(keep: Keep, judged: Verdict) -> bool:
-    return keep == "always" or (keep == "failure" and judged.outcome not in GREEN)
 
 
 def _result(cell: Cell, lab: Lab, seen: _Seen, *, judged: Verdict, started_at_s: float) -> CellResult:

@@ -1,7 +1,7 @@
 """Reads a scenario file into cells, each left-out cell with its reason. Pure but for the reading of the file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
@@ -12,6 +12,7 @@ from lab.errors import ScenarioError
 from lab.model import Cell, Endpoint, Ref, Topology, parse_ordering, parse_ref, parse_topology
 
 Ordering = tuple[tuple[str, ...], ...]
+Source = Literal["replica", "kubespray"]
 T = TypeVar("T")
 
 
@@ -108,21 +109,23 @@ class Scenario:
     because: tuple[tuple[str, str], ...]
 
 
-def load(path: Path, *, check: Callable[[Cell], None]) -> Scenario:
+def load(path: Path, *, check: Callable[[Cell], None], source: Source | None = None) -> Scenario:
     """The scenario of the file at `path`.
 
-    check: called with each cell that would run; its ScenarioErrors are collected and told together.
+    check: called with each cell that would run; its ScenarioErrors are collected and told together. source: where the playbooks
+    of every cell come from, whatever the file says; the releases stay.
     Raises ScenarioError with every problem found.
     """
     schema = read(path, ScenarioSchema)
     problems = _references(schema)
     if not problems:
         blocks = [(block.because, _cells(block, schema)) for block in schema.cells]
-        cells = {cell.id: (cell, because) for because, made in blocks for cell in made}
-        left_out = {cell.id: rule for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell)}
+        cells = {(moved := _moved(cell, source)).id: (moved, because) for because, made in blocks for cell in made}
+        left_out = {cell.id: rule for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, source)}
         runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out)
         problems += _problems(runs, check)
-        problems += [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in cells]
+        written = {cell.id for _, made in blocks for cell in made}
+        problems += [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in written]
         problems += [] if runs else ["no cell is left to run"]
     if problems:
         raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), "correct the file; docs/formats.md shows every field")
@@ -191,6 +194,10 @@ def _cell(point: tuple[str, ...], schema: ScenarioSchema) -> Cell:
     )
 
 
+def _moved(cell: Cell, source: Source | None) -> Cell:
+    return cell if source is None else replace(cell, ref=replace(cell.ref, source=source))
+
+
 def _endpoint(asked: str, stages: Ordering) -> Endpoint:
     """`default`: the VIP once any stage turns kube-vip on (the plan uses it from that stage on), else the node."""
     if asked in ("vip", "node"):
@@ -198,10 +205,14 @@ def _endpoint(asked: str, stages: Ordering) -> Endpoint:
     return "vip" if any("kube-vip" in stage for stage in stages) else "node"
 
 
-def _covers(rule: BlockSchema, cell: Cell) -> bool:
+def _covers(rule: BlockSchema, cell: Cell, source: Source | None) -> bool:
     """Whether every field that the rule gives has the cell's value."""
+
+    def ref(text: str) -> Ref:
+        return parse_ref(text) if source is None else replace(parse_ref(text), source=source)
+
     pairs: list[tuple[list[object] | None, object]] = [
-        (_parsed(rule.refs, parse_ref), cell.ref),
+        (_parsed(rule.refs, ref), cell.ref),
         (_parsed(rule.kubernetes, str), cell.kube_version),
         (_parsed(rule.topologies, parse_topology), cell.topology),
         (_parsed(rule.orderings, parse_ordering), cell.ordering),
@@ -214,3 +225,10 @@ def _covers(rule: BlockSchema, cell: Cell) -> bool:
 
 def _parsed(texts: "list[str] | None", parse: Callable[[str], Ref | Topology | Ordering | str | tuple[str, ...]]) -> list[object] | None:
     return None if texts is None else [parse(text) for text in texts]
+
+
+def known_of(scenario: Scenario, cell: Cell, *, finding: str, today: date) -> tuple[str, ...]:
+    """Upstream threads of what is known of `cell`, if `finding` is what is known and it has not expired; else nothing."""
+    replica = _moved(cell, "replica").id  # a failure known of the replica is known of what it follows
+    found = (known for known in scenario.known if known.cell in (cell.id, replica) and known.finding == finding and today <= known.expires)
+    return next((known.upstream for known in found), ())

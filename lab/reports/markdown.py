@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.matrix import GREEN, CellResult, Matrix, reason
+from lab.matrix import GREEN, CellResult, Matrix, ports_verdict, reason
 from lab.model import Finding, Outcome
 
 FILE = "matrix.md"
@@ -95,7 +95,7 @@ def _chain(finding: Finding) -> Iterator[str]:
 
 def _ports(matrix: Matrix) -> Iterator[str]:
     if any(result.ports for result in matrix.cells):
-        yield '## "kube-vip occupies ports 6443, 10259 and 10257"'
+        yield f'## "kube-vip occupies ports 6443, 10259 and 10257": {ports_verdict(matrix)}'
         yield ""
         yield from (f"- `{result.id}`: {result.ports}" for result in matrix.cells if result.ports)
         yield ""

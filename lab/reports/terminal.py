@@ -1,6 +1,6 @@
 """The matrix and the reasons for every red cell, for people at a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -9,12 +9,20 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from lab.matrix import GREEN, CellResult, Matrix, reason
+from lab.ability import Ability
+from lab.matrix import GREEN, CellResult, Matrix, ports_verdict, reason
 from lab.model import CheckResult, Link, Outcome, Verdict
 
 COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
 RULED_OUT_SHOWN = 12
+PLAIN_WIDTH = 160
+
+
+def console() -> Console:
+    """Standard output; wide enough for tables where nobody says how wide it is, as in the log of a CI system."""
+    made = Console()
+    return made if made.is_terminal else Console(width=max(made.width, PLAIN_WIDTH))
 
 
 def show(matrix: Matrix, console: Console) -> None:
@@ -76,6 +84,15 @@ def explanation(result: CellResult) -> RenderableType:
     return Padding(top, (1, 0, 0, 0))
 
 
+def abilities(rows: Iterable[Ability]) -> Table:
+    """What a host can do, one row each, with the fix of what it cannot."""
+    made = Table("", "what", "seen", "what to do")
+    for row in rows:
+        mark = Text("ok", "green") if row.ok else Text("missing", "red") if row.needed else Text("without", "yellow")
+        made.add_row(mark, row.name, escape(row.seen), escape(row.fix))
+    return made
+
+
 def checks(results: tuple[CheckResult, ...]) -> str:
     """The checks of one cell as text, one line each."""
     return "\n".join(f"{one.outcome.name:7} {one.check} on {one.node}: {one.said}" for one in results)
@@ -100,23 +117,21 @@ def _place(link: Link) -> str:
 def _ports(matrix: Matrix) -> Iterator[RenderableType]:
     told = [(result, result.ports) for result in matrix.cells if result.ports]
     if told:
-        tree = Tree(Text('"kube-vip occupies ports 6443, 10259 and 10257", by the listeners sampled through kubeadm init', style="bold"))
+        title = f'"kube-vip occupies ports 6443, 10259 and 10257": {ports_verdict(matrix)}, by the listeners sampled through kubeadm init'
+        tree = Tree(Text(title, style="bold"))
         for result, ports in told:
             tree.add(Group(Text(result.id), Text(ports, style="dim")))
         yield Padding(tree, (1, 0, 0, 0))
 
 
 def _departures(matrix: Matrix) -> Iterator[RenderableType]:
-    cells = {result.id: result.deviations for result in matrix.cells}
-    told: dict[tuple[str, str, str, str], list[str]] = {}
-    for name, deviations in cells.items():
-        for one in deviations:
-            told.setdefault((one.what, one.released, one.used, one.why), []).append(name)
+    told: dict[str, dict[str, None]] = {}
+    for one in (deviation for result in matrix.cells for deviation in result.deviations):
+        told.setdefault(one.why, {})[f"{one.what} {one.used}" if one.what.endswith("version") else one.what] = None
     if told:
-        tree = Tree(Text("where the lab departs from what the releases ship (matrix.md has the reasons)", style="bold"))
-        for (what, released, used, _), names in told.items():
-            where = "" if len(names) == len(matrix.cells) else f" ({len(names)} cell(s))"
-            tree.add(Text(f"{what}: {used} instead of {released}{where}"))
+        tree = Tree(Text("where the lab departs from what the releases ship, and why (matrix.md has the values)", style="bold"))
+        for why, what in told.items():
+            tree.add(Text(f"{', '.join(what)}: {why}"))
         yield Padding(tree, (1, 0, 0, 0))
 
 

@@ -1,0 +1,3 @@
+"""Makes `pytest scenarios/` the lab."""
+
+pytest_plugins = ("lab.pytest_plugin",)

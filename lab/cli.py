@@ -1,0 +1,180 @@
+"""The command `spraylab`: parse, call, print. Running cells is pytest's; `repro` and `run` call it."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+
+from lab import ability, cachedir, component, engine, gc, host, matrix, runs, scenario
+from lab.deadline import now_s
+from lab.errors import HostError, LabError, ScenarioError
+from lab.journal import Line
+from lab.reports import progress, terminal
+
+PROJECT = Path(__file__).parent.parent
+BAD_INPUT = 4
+CELL_OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs")
+
+
+class Command(click.Group):
+    """Tells an error of the lab as one message, and ends with 4."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except LabError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(BAD_INPUT)
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(runs.lab_version())
+def main() -> None:
+    """Reproducible integration test lab for kubespray with kube-vip, MetalLB and Cilium."""
+
+
+def _of_cells(verb: click.Command) -> click.Command:
+    """The options of a verb that runs cells; pytest's plugin has the same."""
+    for option in reversed((
+        click.option("--engine", type=click.Choice(["auto", "docker", "podman"]), help="Container engine; auto: DOCKER_HOST, Docker, podman."),
+        click.option("--patience", type=click.Choice(["early", "full"]), help="full: wait every time-out out, as kubespray does."),
+        click.option("--keep", type=click.Choice(["never", "failure", "always"]), help="Whose nodes stay for `spraylab shell`."),
+        click.option("--kubespray", type=click.Path(path_type=Path), help="Run every cell by the playbooks of this checkout, unpatched."),
+        click.option("--slot", type=int, help="The fixed subnet to use, 0 to 15."),
+        click.option("--runs", type=click.Path(path_type=Path), help="Gets a folder per run; default: runs."),
+        click.option("-k", "only", help="Run only cells whose id matches, as pytest's -k."),
+    )):
+        verb = option(verb)
+    return verb
+
+
+@main.command()
+@click.argument("name")
+@_of_cells
+def repro(name: str, **options: object) -> None:
+    """Run the scenario NAME and explain every red cell; 0 when every cell is green or has its cause."""
+    sys.exit(_pytest(name, asked="verdicts", options=options))
+
+
+@main.command()
+@click.argument("name")
+@_of_cells
+def run(name: str, **options: object) -> None:
+    """Run the scenario NAME; 0 when every cell is green."""
+    sys.exit(_pytest(name, asked="green", options=options))
+
+
+def _pytest(name: str, *, asked: str, options: dict[str, object]) -> int:
+    path = _scenario(name)
+    arguments = [str(path), f"--asked={asked}", "--no-header", "-p", "lab.pytest_plugin", "-p", "no:cacheprovider", f"--rootdir={PROJECT}"]
+    arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
+    arguments += ["-k", str(options["only"])] if options["only"] else []
+    return int(pytest.main(arguments))
+
+
+def _scenario(name: str) -> Path:
+    """The file that `name` means: a path, or a file of scenarios/ here or of the project."""
+    here = Path(name)
+    if here.suffix == ".yaml" and here.exists():
+        return here.absolute()
+    folders = list(dict.fromkeys((Path.cwd() / "scenarios", PROJECT / "scenarios")))
+    for folder in folders:
+        if (path := folder / f"{name}.yaml").exists():
+            return path
+    there = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    raise ScenarioError(f"no scenario {name!r}", f"there are {', '.join(there) or 'none'}", "name one of them, or the path of a .yaml file")
+
+
+@main.command("list")
+@click.argument("name", required=False)
+def list_(name: str | None) -> None:
+    """List the scenarios and their cells, without touching an engine."""
+    paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
+    for path in paths:
+        read = scenario.load(path, check=runs.installable)
+        click.echo(f"{read.name}: {read.about}")
+        because = dict(read.because)
+        for cell in read.cells:
+            click.echo(f"  {cell.id}" + (f"  ({because[cell.id]})" if because[cell.id] else ""))
+        for left_out in read.left_out:
+            click.echo(f"  {left_out.cell.id}  (left out: {left_out.because})")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def build(names: tuple[str, ...]) -> None:
+    """Build components (all of them by default) into the cache; what is there is not built again."""
+    wanted = names or component.names()
+    with progress.Progress(terminal.console(), last_s={}, cells=0) as shown:
+        built = component.build(wanted, on_progress=lambda one: shown(_line(one)))
+    for name, path in built.items():
+        click.echo(f"{name}: {path}")
+
+
+def _line(one: component.Progress) -> Line:
+    kind = "said" if one.state == "cached" else "build"
+    duration_s = one.elapsed_s if one.state == "built" else None
+    said = f"{one.component}: in the cache" if one.state == "cached" else ""
+    return Line(at_s=now_s(), kind=kind, name=f"build {one.component}", said=said, duration_s=duration_s, more={"expected_s": one.expected_s})
+
+
+@main.command("matrix")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def matrix_(folder: Path | None) -> None:
+    """Show the matrix and the reasons of a run, by default the newest of ./runs; ends with the run's exit code."""
+    shown = matrix.read(folder or runs.newest())
+    terminal.show(shown, terminal.console())
+    sys.exit(matrix.exit_code(shown.cells, asked="green"))
+
+
+@main.command("gc")
+@click.option("--yes", is_flag=True, help="Delete what is shown.")
+@click.option("--engine", "choice", type=click.Choice(["auto", "docker", "podman"]), default="auto", help="Container engine.")
+def gc_(choice: engine.Choice, *, yes: bool) -> None:
+    """Show what killed runs left on this host; delete it with --yes. What living runs own is not touched."""
+    with engine.connect(choice) as connected:
+        found = gc.leftovers(connected)
+        for one in found:
+            click.echo(f"{one.kind:9} {one.name}  ({one.why})")
+        if not found:
+            click.echo("nothing is left over")
+        elif yes:
+            gc.delete(connected, found)
+            click.echo(f"deleted {len(found)}")
+        else:
+            click.echo(f"{len(found)} left over; `spraylab gc --yes` deletes them")
+
+
+@main.command()
+@click.argument("cell")
+@click.argument("node")
+@click.option("--runs", "folder", type=click.Path(path_type=Path), default=runs.FOLDER, help="Folder of runs.")
+def shell(cell: str, node: str, folder: Path) -> None:
+    """Open a shell on NODE (cp1, client) of CELL, whose nodes --keep left running; a part of the cell's id will do."""
+    configs = sorted(folder.absolute().glob(f"*/cells/*{cell}*/ssh_config"))
+    if not configs:
+        raise ScenarioError(f"no nodes of a cell {cell!r}", f"no run in {folder.absolute()} has such a cell", "run it with --keep=failure or --keep=always")
+    control = next((line.split()[1] for line in configs[-1].read_text().splitlines() if line.split()[:1] == ["ControlPath"]), "")
+    if not Path(control).parent.exists():
+        raise HostError(f"the nodes of {configs[-1].parent.name} are gone", f"{Path(control).parent} was removed with them", "run it with --keep=always")
+    os.execvp("ssh", ("ssh", "-F", str(configs[-1]), node))  # noqa: S606, S607 - the terminal is handed over to it
+
+
+@main.command()
+def doctor() -> None:
+    """Say what this host can and cannot do for the lab, each with its fix; 4 when a cell cannot run."""
+    why = ""
+    try:
+        with engine.connect() as connected:
+            name = f"{connected.name} {connected.version()}"
+    except LabError as error:
+        name, why = "", str(error.args[1])
+    rows = ability.abilities(host.facts(), engine=name, cache=cachedir.root())
+    if why:
+        rows = tuple(replace(row, seen=f"{row.seen}: {why}") if row.name == "container engine" else row for row in rows)
+    terminal.console().print(terminal.abilities(rows))
+    sys.exit(BAD_INPUT if any(row.needed and not row.ok for row in rows) else 0)

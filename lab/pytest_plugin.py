@@ -1,0 +1,211 @@
+"""`pytest scenarios/` is the lab: one item per cell, with pytest's own -k, --lf, -x and --collect-only. No logic of its own."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from lab import journal, matrix, runs, scenario
+from lab.command import interrupted_by_sigterm
+from lab.errors import LabError, ScenarioError
+from lab.matrix import CellResult, LeftOutCell
+from lab.model import Cell, Outcome
+from lab.reports import progress, terminal
+from lab.runs import Options
+from lab.scenario import Scenario
+
+FOLDER = "scenarios"  # YAML files of folders of this name, and those named on the command line, are scenarios
+INTERRUPTED = 130  # what a shell reports for Ctrl-C; pytest's own 2 means UNKNOWN here
+EXPLAINED = "explained"  # category of a red cell that was asked for its verdict and has one
+_PROBLEMS = pytest.StashKey[list[str]]()
+_SESSION = pytest.StashKey["_Session"]()
+
+
+class NotAsAsked(Exception):  # noqa: N818 - a result, not an error of the lab
+    """The cell is worse than what was asked for."""
+
+    def __init__(self, result: CellResult) -> None:
+        super().__init__(matrix.reason(result))
+        self.result = result
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the lab's options."""
+    group = parser.getgroup("spraylab", "spraylab: cells of scenarios")
+    group.addoption("--engine", choices=("auto", "docker", "podman"), default="auto", help="container engine; auto: DOCKER_HOST, Docker, podman")
+    group.addoption("--patience", choices=("early", "full"), default="early", help="full: wait every time-out out, as kubespray does")
+    group.addoption("--keep", choices=("never", "failure", "always"), default="never", help="whose nodes stay: open them by spraylab shell")
+    group.addoption("--kubespray", type=Path, metavar="PATH", help="run every cell by the playbooks of this checkout, unpatched")
+    group.addoption("--slot", type=int, help="the fixed subnet to use, 0 to 15; default: the first free one")
+    group.addoption("--runs", type=Path, default=runs.FOLDER, metavar="FOLDER", help="gets a folder per run; default: runs")
+    group.addoption("--asked", choices=("green", "verdicts"), default="green", help="verdicts: a red cell with its cause is no failure")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare what collection fills."""
+    config.stash[_PROBLEMS] = []
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioFile | None":
+    """Take scenario files."""
+    named = any(Path(arg.partition("::")[0]).absolute() == file_path for arg in parent.config.args)
+    if file_path.suffix == ".yaml" and (named or file_path.parent.name == FOLDER):
+        return ScenarioFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return,no-untyped-call]
+    return None
+
+
+class ScenarioFile(pytest.File):
+    """A scenario; its items are its cells."""
+
+    def collect(self) -> Iterator["CellItem"]:
+        """Yield an item per cell, those left out with the reason to skip them. What is wrong is told once, after collection."""
+        source: Literal["kubespray"] | None = "kubespray" if self.config.option.kubespray else None
+        try:
+            read = scenario.load(self.path, check=runs.installable, source=source)
+        except ScenarioError as error:
+            self.config.stash[_PROBLEMS].append(str(error))
+            return
+        for cell in read.cells:
+            yield self._item(cell, read, skipped="")
+        for left_out in read.left_out:
+            yield self._item(left_out.cell, read, skipped=left_out.because)
+
+    def _item(self, cell: Cell, read: Scenario, *, skipped: str) -> "CellItem":
+        item: CellItem = CellItem.from_parent(self, name=cell.id)  # type: ignore[no-untyped-call]
+        item.cell, item.scenario, item.skipped = cell, read, skipped
+        item.add_marker(pytest.mark.filterwarnings("default"))  # a library's warning is no verdict on kubespray
+        if self.config.pluginmanager.hasplugin("timeout"):
+            item.add_marker(pytest.mark.timeout(0))  # a cell has its own limits
+        return item
+
+
+class CellItem(pytest.Item):
+    """One cell, run once."""
+
+    cell: Cell
+    scenario: Scenario
+    skipped: str
+
+    def runtest(self) -> None:
+        """Run the cell; raise when it is worse than asked for."""
+        if self.skipped:
+            pytest.skip(self.skipped)
+        session = self.config.stash[_SESSION]
+        with session.shown():
+            result = session.run.cell(self.cell)
+        finding = result.verdict.cause
+        self.user_properties += [("outcome", result.verdict.outcome.name), ("finding", finding), ("evidence", result.evidence)]
+        if result.verdict.outcome is Outcome.SKIP:
+            pytest.skip(result.verdict.summary)
+        if result.known and result.verdict.outcome is Outcome.FAIL:
+            pytest.xfail(matrix.reason(result))
+        if not matrix.is_fine(result, asked=self.config.option.asked):
+            raise NotAsAsked(result)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """One line: the summary at the end has the chain."""
+        if isinstance(excinfo.value, NotAsAsked):
+            return f"{excinfo.value.result.verdict.outcome.name}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Where it stands, for pytest."""
+        return self.path, None, self.name
+
+
+class _Session:
+    """What the cells of this session share."""
+
+    def __init__(self, config: pytest.Config, items: list[CellItem], stack: ExitStack) -> None:
+        option = config.option
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+        options = Options(
+            engine=option.engine, patience=option.patience, keep=option.keep, kubespray=option.kubespray, slot=option.slot, runs=option.runs
+        )
+        cells = [item.cell for item in items if not item.skipped]
+        runs.ready(cells, options)
+        scenarios = list(dict.fromkeys(item.scenario for item in items))
+        last_s = journal.last_durations(options.runs)
+        console = terminal.console()
+        self.run = stack.enter_context(
+            runs.opened(
+                options,
+                scenarios=tuple(one.name for one in scenarios),
+                because={name: because for one in scenarios for name, because in one.because},
+                left_out=tuple(LeftOutCell(id=i.cell.id, because=i.skipped) for i in items if i.skipped),
+                known=lambda cell, finding: _known(scenarios, cell, finding),
+                tell=lambda line: self._progress(line),
+            )
+        )
+        self._progress = progress.Progress(console, last_s=last_s, cells=len(cells))
+        with self.shown():
+            console.print(f"\n{progress.announced([cell.id for cell in cells], last_s)}; results in {self.run.lab.folder}")
+
+    def shown(self) -> ExitStack:
+        """A block in which the progress is seen: pytest holds back what is printed outside of it."""
+        stack = ExitStack()
+        if self._capture is not None:
+            stack.enter_context(self._capture.global_and_fixture_disabled())
+        if hasattr(self, "_progress"):
+            stack.enter_context(self._progress)
+        return stack
+
+
+def _known(scenarios: Iterable[Scenario], cell: Cell, finding: str) -> tuple[str, ...]:
+    today = datetime.now(UTC).date()
+    return next((found for one in scenarios if (found := scenario.known_of(one, cell, finding=finding, today=today))), ())
+
+
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """Tell every scenario file that cannot be used; nothing has been made yet."""
+    if problems := config.stash[_PROBLEMS]:
+        raise pytest.UsageError("\n".join(problems))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Open one run around all cells."""
+    items = [item for item in session.items if isinstance(item, CellItem)]
+    if not [item for item in items if not item.skipped] or session.config.option.collectonly:
+        return (yield)
+    with ExitStack() as stack:
+        stack.enter_context(interrupted_by_sigterm())
+        try:
+            session.config.stash[_SESSION] = _Session(session.config, items, stack)
+        except LabError as error:
+            raise pytest.UsageError(str(error)) from error
+        return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Give the lab's exit codes to a session that ran cells."""
+    if _SESSION not in session.config.stash:
+        return
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        session.exitstatus = INTERRUPTED
+    elif all(isinstance(item, CellItem) for item in session.items) and exitstatus != pytest.ExitCode.INTERNAL_ERROR:
+        session.exitstatus = matrix.exit_code(session.config.stash[_SESSION].run.matrix.cells, asked=session.config.option.asked)
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """A red cell that has the verdict it was asked for is neither passed nor failed."""
+    told = dict(report.user_properties) if isinstance(report, pytest.TestReport) and report.when == "call" else {}
+    if told.get("outcome") == Outcome.FAIL.name and report.passed:
+        return EXPLAINED, "e", f"EXPLAINED ({told['finding']})"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the matrix and the chain of every cell that is not green."""
+    session = config.stash.get(_SESSION, None)
+    if session is None or not session.run.matrix.cells:
+        return
+    terminalreporter.ensure_newline()
+    with session.shown():
+        console = terminal.console()
+        terminal.show(session.run.matrix, console)
+        console.print(f"\nresults: {session.run.lab.folder} (matrix.json, matrix.md, junit.xml, cells/)", soft_wrap=True)
