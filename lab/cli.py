@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import pytest
-
 from lab import ability, cachedir, component, engine, gc, host, matrix, runs, scenario
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
@@ -57,7 +55,7 @@ def _of_cells(verb: click.Command) -> click.Command:
 @_of_cells
 def repro(name: str, **options: object) -> None:
     """Run the scenario NAME and explain every red cell; 0 when every cell is green or has its cause."""
-    sys.exit(_pytest(name, asked="verdicts", options=options))
+    _pytest(name, asked="verdicts", options=options)
 
 
 @main.command()
@@ -65,15 +63,16 @@ def repro(name: str, **options: object) -> None:
 @_of_cells
 def run(name: str, **options: object) -> None:
     """Run the scenario NAME; 0 when every cell is green."""
-    sys.exit(_pytest(name, asked="green", options=options))
+    _pytest(name, asked="green", options=options)
 
 
-def _pytest(name: str, *, asked: str, options: dict[str, object]) -> int:
-    path = _scenario(name)
-    arguments = [str(path), f"--asked={asked}", "--no-header", "-p", "lab.pytest_plugin", "-p", "no:cacheprovider", f"--rootdir={PROJECT}"]
+def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
+    """Become pytest: its plugins must come before what this process has imported, and its exit code is the run's."""
+    arguments = [sys.executable, "-m", "pytest", str(_scenario(name)), f"--asked={asked}", "--no-header", "-p", "lab.pytest_plugin", "-p", "no:cacheprovider", f"--rootdir={PROJECT}"]
     arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
     arguments += ["-k", str(options["only"])] if options["only"] else []
-    return int(pytest.main(arguments))
+    sys.stdout.flush()
+    os.execv(sys.executable, arguments)  # noqa: S606 - the same Python
 
 
 def _scenario(name: str) -> Path:
@@ -178,3 +177,7 @@ def doctor() -> None:
         rows = tuple(replace(row, seen=f"{row.seen}: {why}") if row.name == "container engine" else row for row in rows)
     terminal.console().print(terminal.abilities(rows))
     sys.exit(BAD_INPUT if any(row.needed and not row.ok for row in rows) else 0)
+
+
+if __name__ == "__main__":
+    main()

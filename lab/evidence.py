@@ -20,7 +20,7 @@ from lab.datafile import Schema, decode, read as read_data
 from lab.deadline import now_s
 from lab.errors import ScenarioError
 from lab.model import Evidence, Fact, Node, Site, StageRun
-from lab.signature import UNREADABLE
+from lab.signature import UNREADABLE, Context
 
 PROBES = Path(__file__).parent / "data" / "probes.yaml"
 INDEX = "facts.json"
@@ -68,15 +68,17 @@ def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...]) -> Evidence
         path = folder / fact.node / f"{fact.probe}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(fact.text)
-    (folder / INDEX).write_text(json.dumps([asdict(fact) for fact in facts], indent=1))
+    index = {"context": asdict(Context.of(site)), "facts": [asdict(fact) for fact in facts]}
+    (folder / INDEX).write_text(json.dumps(index, indent=1))
     return Evidence(facts=tuple(facts))
 
 
-def read(folder: Path) -> Evidence:
-    """What `collect` wrote to `folder`; ScenarioError when it did not."""
+def read(folder: Path) -> tuple[Evidence, Context]:
+    """What `collect` wrote to `folder`, fit for signature.match; ScenarioError when it did not."""
     try:
-        return Evidence(facts=decode(tuple[Fact, ...], json.loads((folder / INDEX).read_text())))
-    except (OSError, ValueError) as error:
+        raw = json.loads((folder / INDEX).read_text())
+        return Evidence(facts=decode(tuple[Fact, ...], raw["facts"])), decode(Context, raw["context"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ScenarioError(f"{folder} is not evidence of a cell", str(error), "name the evidence folder of a cell of a run") from error
 
 

@@ -85,7 +85,7 @@ class Progress:
             self._task, self._task_began_s = line.name, ticks_s()
         elif line.duration_s and line.duration_s >= LONG_TASK_S:
             self._print(f"  {line.name} on {line.node}: {line.duration_s:.0f} s, {line.more.get('is')}", "dim")
-        if line.said:
+        if line.said and line.more.get("is") != "retry":  # a task that waits retries for a living
             self._print(f"  {line.name} on {line.node}: {_short(line.said)}", "dim")
 
     def _of_build(self, line: Line) -> None:
