@@ -78,7 +78,7 @@ def _reason(result: CellResult) -> Iterator[str]:
 
 
 def _chain(finding: Finding) -> Iterator[str]:
-    yield f"From symptom to cause (`{finding.signature}`, {finding.catalogue}):"
+    yield f"From symptom to cause (`{finding.signature}`{_catalogue(finding)}):"
     yield ""
     for number, link in enumerate(finding.chain, start=1):
         yield f"{number}. {link.says}  "
@@ -126,3 +126,7 @@ def _cell(text: str) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split()).replace("`", "'")
+
+
+def _catalogue(finding: Finding) -> str:
+    return f", {finding.catalogue}" if finding.catalogue else ""

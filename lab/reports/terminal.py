@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from lab.ability import Ability
 from lab.matrix import GREEN, CellResult, Matrix, ports_verdict, reason
-from lab.model import CheckResult, Link, Outcome, Verdict
+from lab.model import CheckResult, Finding, Link, Outcome, Verdict
 
 COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
@@ -100,7 +100,7 @@ def checks(results: tuple[CheckResult, ...]) -> str:
 
 def _findings(verdict: Verdict) -> Iterator[Tree]:
     for finding in verdict.findings:
-        branch = Tree(Text(f"from symptom to cause ({finding.signature}, {finding.catalogue})"))
+        branch = Tree(Text(f"from symptom to cause ({finding.signature}{_catalogue(finding)})"))
         for number, link in enumerate(finding.chain, start=1):
             branch.add(Group(Text(f"{number}. {link.says}"), Text(f"{_place(link)}: {_short(link.line)}", style="dim")))
         branch.add(Text.assemble(("it means: ", "bold"), finding.means))
@@ -138,3 +138,7 @@ def _departures(matrix: Matrix) -> Iterator[RenderableType]:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LINE_CHARACTERS else f"{line[: LINE_CHARACTERS - 1]}…"
+
+
+def _catalogue(finding: Finding) -> str:
+    return f", {finding.catalogue}" if finding.catalogue else ""
