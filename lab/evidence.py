@@ -26,7 +26,7 @@ PROBES = Path(__file__).parent / "data" / "probes.yaml"
 INDEX = "facts.json"
 LAB = "lab"  # the node that facts of the lab itself stand under
 NOT_FOUND_RC = 127  # what a shell returns for a program that is not there
-OVERHEAD_S = 10.0  # to reach the node at all
+OVERHEAD_S = 20.0  # to reach the node at all, and to start all probes on a busy one
 
 
 class ProbeSchema(Schema):
@@ -89,7 +89,7 @@ def _of_node(site: Site, node: Node) -> tuple[Fact, ...]:
 
 def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fact, ...]:
     token = uuid.uuid4().hex  # a log may hold any line, but not this one
-    limit_s = sum(probe.limit_s for probe in asked.values()) + OVERHEAD_S
+    limit_s = max(probe.limit_s for probe in asked.values()) + OVERHEAD_S
     done = ssh(site, node, _script(site, node, asked, token), limit_s=limit_s)
     at_s = now_s()
     ended = re.finditer(rf"^{token} begin (\S+)\n(.*?)\n{token} end (\d+)$", done.stdout, re.DOTALL | re.MULTILINE)
@@ -101,11 +101,14 @@ def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fac
 
 
 def _script(site: Site, node: Node, asked: Mapping[str, ProbeSchema], token: str) -> str:
-    lines = [f"export NODE={node.address} VIP={site.slot.vip} INTERFACE={node.interface}"]
+    """All probes at once, for most of them wait; then what each said, between lines with the token, and its exit code."""
+    lines = [f"export NODE={node.address} VIP={site.slot.vip} INTERFACE={node.interface}", "said=$(mktemp -d)"]
     for name, probe in asked.items():
-        limited = f"timeout -k 1 {probe.limit_s:g} sh -c {shlex.quote(probe.command)} 2>&1"
-        lines.append(f"echo '{token} begin {name}'; {limited}; printf '\\n{token} end %s\\n' $?")
-    return "\n".join(lines)
+        limited = f"timeout -k 1 {probe.limit_s:g} sh -c {shlex.quote(probe.command)}"
+        lines.append(f"{{ {limited} >$said/{name} 2>&1; echo $? >$said/{name}.rc; }} &")
+    lines.append("wait")
+    lines += [f"echo '{token} begin {name}'; cat $said/{name}; printf '\\n{token} end %s\\n' $(cat $said/{name}.rc)" for name in asked]
+    return "\n".join([*lines, "rm -r $said"])
 
 
 def _text(said: str, rc: int) -> str:

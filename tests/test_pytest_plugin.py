@@ -1,0 +1,157 @@
+"""The plugin as users meet it: pytest as a process of its own, on scenario files."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import slots
+from lab.command import run
+from lab.host import facts
+from lab.model import Completed
+
+PROJECT = Path(__file__).parent.parent
+GOOD = """\
+name: good
+about: two cells
+cells:
+  - {refs: [replica@v2.25.0, replica@v2.25.1], kubernetes: [v1.29.5], orderings: [kube-vip]}
+  - {refs: [replica@v2.24], kubernetes: [v1.28.6], orderings: [base]}
+exclude:
+  - {refs: [replica@v2.24], because: it is older than the question}
+"""
+CELL = "{refs: [%s], kubernetes: [%s], orderings: [%s]}"
+
+
+def lab(tmp_path: Path, text: str, *words: str, env: dict[str, str] | None = None) -> Completed:
+    """Pytest on a scenario with that text, in an empty folder."""
+    (tmp_path / "scenarios").mkdir(exist_ok=True)
+    (tmp_path / "scenarios" / "one.yaml").write_text(text)
+    argv = (sys.executable, "-m", "pytest", "-p", "lab.pytest_plugin", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), *words, "scenarios")
+    return run(argv, limit_s=60, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
+
+
+def one(ref: str = "replica@v2.25.0", kubernetes: str = "v1.29.5", ordering: str = "kube-vip") -> str:
+    return f"name: one\nabout: one cell\ncells:\n  - {CELL % (ref, kubernetes, ordering)}\n"
+
+
+def needs_root() -> None:
+    if not facts().is_root:
+        pytest.skip("needs root: the lab refuses to go on before it looks for an engine")
+
+
+def programs(folder: Path, *names: str) -> str:
+    """A PATH with these programs alone."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(shutil.which(name) or name)
+    return str(folder)
+
+
+def test_cells_are_items_with_readable_ids_and_left_out_ones_stay_visible(tmp_path: Path) -> None:
+    done = lab(tmp_path, GOOD, "--collect-only", "-q")
+    ids = [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
+    assert ids == [
+        "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers",
+        "replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip:vip:containers",
+        "replica-v2.24:k8s-v1.28.6:1cp:base:node:containers",
+    ]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_left_out_cell_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    done = lab(tmp_path, GOOD, "-k", "v2.24", "-rs")
+    assert "it is older than the question" in done.stdout
+    assert done.rc == 0
+    assert not (tmp_path / "runs").exists()
+
+
+def test_cells_are_selected_by_pytests_own_k(tmp_path: Path) -> None:
+    done = lab(tmp_path, GOOD, "--collect-only", "-q", "-k", "v2.25.1 and kube-vip")
+    assert [line for line in done.stdout.splitlines() if "::" in line] == [
+        "scenarios/one.yaml::replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip:vip:containers"
+    ]
+
+
+WRONG = {
+    "addon": (one(ordering="kube-vip+metal-lb"), "unknown addon 'metal-lb'"),
+    "release": (one(ref="replica@v9.9"), "v9.9"),
+    "ref": (one(ref="v2.25.0"), "is not like replica@v2.25.0"),
+    "kubernetes": (one(kubernetes="v1.29.6"), "lab/components/ builds v1.28.6, v1.29.5"),
+    "stages": (one(ordering="kube-vip > cilium"), "cannot be installed yet"),
+    "type": ("name: one\nabout: [1]\ncells: []\n", "about: Input should be a valid string"),
+    "yaml": ("name: one\n  about: {", "is not YAML"),
+}
+
+
+def test_wrong_scenarios_are_one_message_each_and_4_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    for name, (text, _) in WRONG.items():
+        (tmp_path / "scenarios" / f"{name}.yaml").write_text(text)
+    done = lab(tmp_path, GOOD)
+    assert done.rc == 4, done.stdout + done.stderr
+    for name, (_, said) in WRONG.items():
+        (message,) = [part for part in done.stderr.split("\n/") if f"/{name}.yaml" in part.split("\n")[0]]
+        assert said in message
+        assert "why: " in message
+        assert "fix: " in message
+    assert "Traceback" not in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["scenarios"]
+
+
+def test_two_problems_are_told_at_once(tmp_path: Path) -> None:
+    text = one(ordering="metal-lb") + f"  - {CELL % ('replica@v2.25.0', '[]', 'kube-vip')}\nsurprise: 1\n"
+    told = lab(tmp_path, text).stderr
+    assert "unknown addon 'metal-lb'" in told
+    assert "surprise" in told
+
+
+def test_without_root_nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab import runs  # noqa: PLC0415 - after the patch of what it asks
+    from lab.errors import HostError  # noqa: PLC0415
+
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(HostError, match="need root"):
+        runs.ready([], runs.Options(runs=tmp_path / "runs"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_an_engine_nothing_begins(tmp_path: Path) -> None:
+    needs_root()
+    path = programs(tmp_path / "bin", "ip", "uname")
+    done = lab(tmp_path, one(), env={"PATH": path, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    assert done.rc == 4, done.stdout + done.stderr
+    assert "no Docker engine" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_go_and_a_package_index_nothing_begins(tmp_path: Path) -> None:
+    needs_root()
+    path = programs(tmp_path / "bin", "ip", "uname")
+    env = {"PATH": path, "SPRAYLAB_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
+    done = lab(tmp_path, one(), env=env)
+    assert done.rc == 4, done.stdout + done.stderr
+    assert "no Go toolchain" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_slot_in_use_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    needs_root()
+    held = slots.hold(None, slots.of_host())
+    try:
+        done = lab(tmp_path, one(), f"--slot={held.slot.number}")
+    finally:
+        held.release()
+    assert done.rc == 4, done.stdout + done.stderr
+    assert f"slot {held.slot.number} ({held.slot.subnet}) is in use" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_checkout_that_is_none_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    needs_root()
+    done = lab(tmp_path, one(), "--kubespray", str(tmp_path / "nowhere"))
+    assert done.rc == 4, done.stdout + done.stderr
+    assert "is not a git repository" in done.stderr
+    assert not (tmp_path / "runs").exists()
