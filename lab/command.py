@@ -38,20 +38,7 @@ def run(
     Raises HostError if the program is not there.
     """
     started_at_s, began_s = now_s(), ticks_s()
-    try:
-        process = subprocess.Popen(  # noqa: S603 - argv is a tuple, never a shell string
-            argv,
-            cwd=cwd,
-            env={**os.environ, MARK: str(os.getpid()), **(env or {})},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise HostError(f"cannot start {argv[0]!r}", str(error), f"install {argv[0]!r}; `spraylab doctor` shows what else is missing") from error
+    process = _start(argv, env=env, cwd=cwd)
     out: list[str] = []
     err: list[str] = []
     readers = [
@@ -76,6 +63,23 @@ def run(
         started_at_s=started_at_s,
         duration_s=ticks_s() - began_s,
     )
+
+
+def _start(argv: tuple[str, ...], *, env: Mapping[str, str] | None, cwd: Path | None) -> "subprocess.Popen[str]":
+    try:
+        return subprocess.Popen(  # noqa: S603 - argv is a tuple, never a shell string
+            argv,
+            cwd=cwd,
+            env={**os.environ, MARK: str(os.getpid()), **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise HostError(f"cannot start {argv[0]!r}", str(error), f"install {argv[0]!r}; `spraylab doctor` shows what else is missing") from error
 
 
 def ssh(site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "") -> Completed:

@@ -14,6 +14,7 @@ SCHEMA = "spraylab/matrix"
 VERSION = 1
 FILE = "matrix.json"
 GREEN = (Outcome.PASS, Outcome.SKIP)
+COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}  # in every report
 EXIT = {Outcome.FAIL: 1, Outcome.UNKNOWN: 2, Outcome.ERROR: 3}
 
 

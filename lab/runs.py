@@ -101,17 +101,7 @@ def opened(
         folder = _folder(options.runs.absolute(), began_s)
         journal = Journal(folder, tell=tell)
         try:
-            lab = Lab(
-                run_id=f"{folder.name}-{cachedir.digest([str(folder), str(began_s)])[:6]}",
-                folder=folder,
-                journal=journal,
-                engine=engine,
-                patience=options.patience,
-                keep=options.keep,
-                kubespray=options.kubespray,
-                slot=options.slot,
-                because=because,
-            )
+            lab = _lab(options, folder, journal, engine=engine, because=because)
             empty = Matrix(
                 lab_version=lab_version(),
                 run=folder.name,
@@ -125,6 +115,20 @@ def opened(
             yield Run(lab=lab, matrix=empty, known=known)
         finally:
             journal.close()
+
+
+def _lab(options: Options, folder: Path, journal: Journal, *, engine: Engine, because: Mapping[str, str]) -> Lab:
+    return Lab(
+        run_id=f"{folder.name}-{cachedir.digest([str(folder)])[:6]}",
+        folder=folder,
+        journal=journal,
+        engine=engine,
+        patience=options.patience,
+        keep=options.keep,
+        kubespray=options.kubespray,
+        slot=options.slot,
+        because=because,
+    )
 
 
 def newest(runs: Path = FOLDER) -> Path:

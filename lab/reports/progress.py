@@ -11,8 +11,8 @@ from rich.text import Text
 
 from lab.deadline import ticks_s
 from lab.journal import WHOLE, Line
+from lab.matrix import COLOUR
 from lab.model import Outcome
-from lab.reports.terminal import COLOUR
 
 REFRESH_HZ = 4
 LONG_TASK_S = 5.0  # tasks that took longer are worth a line of their own

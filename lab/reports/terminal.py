@@ -10,10 +10,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lab.ability import Ability
-from lab.matrix import GREEN, CellResult, Matrix, ports_verdict, reason
+from lab.matrix import COLOUR, GREEN, CellResult, Matrix, ports_verdict, reason
 from lab.model import CheckResult, Finding, Link, Outcome, Verdict
 
-COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
 RULED_OUT_SHOWN = 12
 PLAIN_WIDTH = 160
