@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -41,20 +41,14 @@ def run(
     process = _start(argv, env=env, cwd=cwd)
     out: list[str] = []
     err: list[str] = []
-    readers = [
-        Thread(target=_read, args=(process.stdout, out, on_line), daemon=True),
-        Thread(target=_read, args=(process.stderr, err, None), daemon=True),
-        Thread(target=_feed, args=(process, stdin), daemon=True),
-    ]
-    for reader in readers:
-        reader.start()
+    threads = (_thread(_read, process.stdout, out, on_line), _thread(_read, process.stderr, err, None), _thread(_feed, process, stdin))
     try:
         rc = _wait(process, began_s + limit_s, stop)
     except BaseException:
         _end(process)
         raise
-    for reader in readers:
-        reader.join(timeout=GRACE_S)
+    for thread in threads:
+        thread.join(timeout=GRACE_S)
     return Completed(
         argv=argv,
         rc=rc,
@@ -87,6 +81,12 @@ def ssh(site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "")
     return run(("ssh", "-F", str(site.ssh_config), node.name, script), limit_s=limit_s, stdin=stdin)
 
 
+def _thread(work: Callable[..., None], *args: object) -> Thread:
+    thread = Thread(target=work, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it made is taken down."""
@@ -113,11 +113,9 @@ def _read(stream, kept: list[str], on_line: Callable[[str], None] | None) -> Non
 def _feed(process: "subprocess.Popen[str]", text: str) -> None:
     if process.stdin is None:
         return
-    try:
-        process.stdin.write(text)
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # it ended without reading; its exit code tells the story
+    for act in (lambda stream: stream.write(text), lambda stream: stream.close()):
+        with suppress(BrokenPipeError):  # it ended without reading; its exit code tells the story
+            act(process.stdin)
 
 
 def _wait(process: "subprocess.Popen[str]", end_s: float, stop: Event | None) -> int:

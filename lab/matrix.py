@@ -87,7 +87,7 @@ def read(path: Path) -> Matrix:
         if (raw.pop("schema"), raw.pop("version")) != (SCHEMA, VERSION):
             raise ScenarioError(f"{path} cannot be read", f"it is not {SCHEMA} of version {VERSION}", "use the spraylab that wrote it")
         return decode(Matrix, _numbers(raw))
-    except (OSError, ValueError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise ScenarioError(f"{path} is not a matrix", str(error), fix) from error
 
 

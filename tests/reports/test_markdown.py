@@ -1,0 +1,32 @@
+from pathlib import Path
+
+from lab.reports import markdown
+from tests import made
+
+
+def test_the_table_has_a_row_per_cell_and_per_left_out_cell() -> None:
+    text = markdown.text(made.matrix(made.result(made.RED), made.result(made.GREEN)))
+    rows = [line for line in text.splitlines() if line.startswith("| replica")]
+    assert [row.count("|") for row in rows] == [9, 9, 9]
+    assert "❌ FAIL" in rows[0]
+    assert "✅ PASS" in rows[1]
+    assert "older than the question" in rows[2]
+
+
+def test_a_red_cell_has_its_chain_with_the_line_that_proves_each_link() -> None:
+    text = markdown.text(made.matrix(made.result(made.RED)))
+    first, second = text.index("1. the VIP is on no interface"), text.index("2. kube-vip is forbidden its lease")
+    assert first < second < text.index(made.LEASE)
+    assert "What to do: use super-admin.conf" in text
+    assert "`slow-host`: not so on cp1: it is fast `load 0.1`" in text
+    assert "would have ended with rc=124 after 4 x 300 s" in text
+
+
+def test_a_cell_without_a_cause_says_where_to_look() -> None:
+    assert "Where to look: `cells/a/evidence/cp1/kubelet-journal.txt`" in markdown.text(made.matrix(made.result(made.LOST)))
+
+
+def test_departures_and_limits_stand_in_every_report(tmp_path: Path) -> None:
+    text = markdown.write(made.matrix(made.result(made.GREEN)), tmp_path).read_text()
+    assert "| kube-vip version | v0.8.0 | v0.9.2 | no v0.8 version could be had |" in text
+    assert "- All nodes share the host's kernel." in text

@@ -1,0 +1,63 @@
+import io
+
+from rich.console import Console
+
+from lab.journal import WHOLE, Line
+from lab.reports import progress
+from lab.reports.progress import Progress
+
+CELL = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
+
+
+def told(*lines: Line, last_s: dict[tuple[str, str], float] | None = None, terminal: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=160, force_terminal=terminal)
+    with Progress(console, last_s=last_s or {}, cells=2) as shown:
+        for line in lines:
+            shown(line)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def line(kind: str, name: str = "", *, said: str = "", duration_s: float | None = None, **more: object) -> Line:
+    return Line(at_s=1.0, kind=kind, cell=CELL, name=name, node="cp1", said=said, duration_s=duration_s, more=more)
+
+
+def test_a_log_has_cells_steps_and_verdicts_with_their_times() -> None:
+    text = told(line("cell"), line("began", "nodes"), line("ended", "nodes", duration_s=1.5), line("verdict", "FAIL", said="red", duration_s=40.0))
+    assert text.splitlines() == [f"  [1/2] {CELL}", "  [1/2] nodes: 1.5 s", "  [1/2] FAIL after 40 s: red"]
+
+
+def test_what_took_how_long_last_time_is_told_before_it_begins() -> None:
+    text = told(line("cell"), line("began", "stage kube-vip"), last_s={(CELL, WHOLE): 41.0, (CELL, "stage kube-vip"): 31.0})
+    assert "(last time 41 s)" in text
+    assert "stage kube-vip: last time 31 s" in text
+
+
+def test_short_tasks_retries_and_green_checks_are_no_news() -> None:
+    quiet = (
+        line("task", "a", duration_s=0.5, **{"is": "ok"}),
+        line("task", "b", said="not yet", **{"is": "retry"}),
+        line("check", "etcd", said="is healthy", outcome="PASS"),
+        line("sample"),
+    )
+    assert told(*quiet) == ""
+
+
+def test_long_tasks_failures_and_red_checks_are_news() -> None:
+    text = told(
+        line("task", "Initialize first master", duration_s=30.0, **{"is": "failed"}, said=""),
+        line("task", "b", said="permission denied", **{"is": "failed"}),
+        line("check", "etcd", said="is not", outcome="FAIL"),
+    )
+    assert "Initialize first master on cp1: 30 s, failed" in text
+    assert "b on cp1: permission denied" in text
+    assert "FAIL etcd on cp1: is not" in text
+
+
+def test_a_terminal_shows_what_runs_now() -> None:
+    text = told(line("cell"), line("began", "stage kube-vip"), line("task", "Initialize first master", **{"is": "start"}), terminal=True)
+    assert "Initialize first master" in text
+
+
+def test_a_run_is_announced_with_what_it_took_last_time() -> None:
+    assert progress.announced([CELL, "new"], {(CELL, WHOLE): 240.0}) == "2 cells, 1 of them took 4 min last time"
+    assert progress.announced([CELL], {}) == "1 cell, none of them run here before"

@@ -1,0 +1,53 @@
+import io
+
+from rich.console import Console
+
+from lab.ability import Ability
+from lab.matrix import Matrix
+from lab.reports import terminal
+from tests import made
+
+
+def shown(matrix: Matrix) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    terminal.show(matrix, console)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_the_chain_of_a_red_cell_is_shown_from_symptom_to_cause() -> None:
+    text = shown(made.matrix(made.result(made.RED)))
+    assert text.index("1. the VIP is on no interface") < text.index("2. kube-vip is forbidden its lease") < text.index("cp1/kube-vip-log: leases")
+    assert "what to do: use super-admin.conf" in text
+    assert "slow-host: not so on cp1: it is fast" in text
+
+
+def test_a_green_cell_is_a_row_and_no_explanation() -> None:
+    text = shown(made.matrix(made.result(made.GREEN)))
+    assert "PASS" in text
+    assert "from symptom to cause" not in text
+
+
+def test_text_that_looks_like_markup_is_shown_as_it_is() -> None:
+    text = shown(made.matrix(made.result(made.LOST, known=("[bold]kubespray#1",))))
+    assert "[bold]kubespray#1" in text
+
+
+def test_the_verdict_on_the_ports_is_told_once_for_all() -> None:
+    assert '"kube-vip occupies ports 6443, 10259 and 10257": refuted' in shown(made.matrix(made.result(made.RED)))
+
+
+def test_departures_are_grouped_by_their_reason() -> None:
+    assert "kube-vip version v0.9.2: no v0.8 version could be had" in shown(made.matrix(made.result(), made.result()))
+
+
+def test_abilities_say_what_is_missing_and_what_one_can_do_without() -> None:
+    rows = (
+        Ability(name="root", ok=True, seen="root"),
+        Ability(name="disk", ok=False, seen="1 GiB", fix="make room"),
+        Ability(name="vagrant", ok=False, seen="no program", fix="install it", needed=False),
+    )
+    console = Console(file=io.StringIO(), width=120)
+    console.print(terminal.abilities(rows))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    marks = [line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│")]
+    assert marks == ["ok", "missing", "without"]

@@ -1,0 +1,64 @@
+import os
+import signal
+from pathlib import Path
+from threading import Event, Timer
+
+import pytest
+
+from lab.command import MARK, RC_LIMIT, RC_STOPPED, interrupted_by_sigterm, run
+from lab.errors import HostError
+from lab.host import environment, started_ticks
+
+
+def test_what_a_process_said_and_how_it_ended_is_a_value() -> None:
+    done = run(("sh", "-c", "echo out; echo err >&2; exit 3"), limit_s=10)
+    assert (done.rc, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_input_environment_and_folder_reach_it(tmp_path: Path) -> None:
+    done = run(("sh", "-c", "cat; echo $GREETING; pwd"), limit_s=10, stdin="in\n", env={"GREETING": "hello"}, cwd=tmp_path)
+    assert done.stdout == f"in\nhello\n{tmp_path}\n"
+
+
+def test_lines_are_told_as_they_come_without_secrets() -> None:
+    told: list[str] = []
+    done = run(("sh", "-c", "echo one; echo token=abcdefghijkl"), limit_s=10, on_line=told.append)
+    assert told == ["one", "token=[masked]"]
+    assert "abcdefghijkl" not in done.stdout
+
+
+def test_at_the_limit_the_whole_process_group_ends(tmp_path: Path) -> None:
+    done = run(("sh", "-c", f"sleep 300 & echo $! >{tmp_path}/child; wait"), limit_s=0.5)
+    assert done.rc == RC_LIMIT
+    assert started_ticks(int((tmp_path / "child").read_text())) == 0
+
+
+def test_told_to_stop_it_ends() -> None:
+    stop = Event()
+    timer = Timer(0.2, stop.set)
+    timer.start()
+    assert run(("sleep", "300"), limit_s=60, stop=stop).rc == RC_STOPPED
+    timer.join()
+
+
+def test_what_the_lab_starts_carries_its_mark() -> None:
+    done = run(("sh", "-c", f"echo ${MARK}"), limit_s=10)
+    assert done.stdout.strip() == str(os.getpid())
+    assert MARK not in environment(os.getpid())
+
+
+def test_a_program_that_is_not_there_is_an_error_with_a_fix() -> None:
+    with pytest.raises(HostError, match="cannot start 'no-such-program'"):
+        run(("no-such-program",), limit_s=10)
+
+
+def test_a_process_that_reads_nothing_of_a_large_input_is_no_error() -> None:
+    assert run(("true",), limit_s=10, stdin="x" * 1_000_000).rc == 0
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+def test_a_termination_is_an_interrupt_inside_the_block_alone(sign: signal.Signals) -> None:
+    before = signal.getsignal(sign)
+    with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
+        os.kill(os.getpid(), sign)
+    assert signal.getsignal(sign) == before

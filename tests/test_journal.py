@@ -1,0 +1,70 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import journal
+from lab.journal import Journal, Line
+
+
+def test_lines_are_on_the_disk_and_told_as_they_are_written(tmp_path: Path) -> None:
+    told: list[Line] = []
+    written = Journal(tmp_path, tell=told.append)
+    line = Line(at_s=1.0, kind="check", cell="a", name="etcd", node="cp1", more={"outcome": "PASS"})
+    written.write(line)
+    assert list(journal.read(written.path)) == told == [line]
+    written.close()
+
+
+def test_secrets_do_not_reach_the_file(tmp_path: Path) -> None:
+    written = Journal(tmp_path)
+    written.say("a", "kubeadm join --token abcdef.0123456789abcdef")
+    written.close()
+    assert "0123456789abcdef" not in written.path.read_text()
+
+
+def test_a_line_cut_off_by_a_killed_run_is_left_out(tmp_path: Path) -> None:
+    written = Journal(tmp_path)
+    written.say("a", "whole")
+    written.close()
+    written.path.write_text(written.path.read_text() + '{"at_s": 2.0, "kind": "sa')
+    assert [line.said for line in journal.read(written.path)] == ["whole"]
+
+
+def test_a_step_says_how_long_it_took_and_why_it_failed(tmp_path: Path) -> None:
+    written = Journal(tmp_path)
+    with pytest.raises(ValueError, match="no node"), written.step("a", "nodes"):
+        raise ValueError("no node")
+    written.close()
+    began, ended = journal.read(written.path)
+    assert (began.kind, ended.kind, ended.name, ended.said) == ("began", "ended", "nodes", "ValueError: no node")
+    assert ended.duration_s is not None
+
+
+def test_after_the_end_nothing_is_written_and_listeners_still_hear(tmp_path: Path) -> None:
+    told: list[Line] = []
+    written = Journal(tmp_path, tell=told.append)
+    written.close()
+    written.say("a", "late")
+    assert [line.said for line in told] == ["late"]
+    assert written.path.read_text() == ""
+
+
+def test_last_durations_are_those_of_the_newest_run_that_ended_well(tmp_path: Path) -> None:
+    for name, took in (("20261101-000000", 10.0), ("20261102-000000", 20.0), ("20261103-000000", 30.0)):
+        (tmp_path / name).mkdir()
+        lines = [
+            Line(at_s=1.0, kind="ended", cell="a", name="nodes", duration_s=took, said="failed" if took == 30.0 else ""),
+            Line(at_s=2.0, kind="verdict", cell="a", name="PASS", said="green", duration_s=took * 10),
+            Line(at_s=3.0, kind="began", cell="a", name="checks"),
+        ]
+        (tmp_path / name / "journal.jsonl").write_text("".join(json.dumps(vars_of(line)) + "\n" for line in lines))
+    assert journal.last_durations(tmp_path) == {("a", "nodes"): 20.0, ("a", journal.WHOLE): 300.0}
+
+
+def vars_of(line: Line) -> dict[str, object]:
+    return {name: getattr(line, name) for name in Line.__slots__}  # type: ignore[attr-defined]
+
+
+def test_where_nothing_ran_no_duration_is_known(tmp_path: Path) -> None:
+    assert journal.last_durations(tmp_path / "runs") == {}

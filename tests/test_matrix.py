@@ -1,0 +1,71 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from lab import matrix
+from lab.errors import ScenarioError
+from lab.model import Verdict
+from tests import made
+
+UNEXPLAINED = replace(made.RED, findings=())
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    whole = made.matrix(made.result(made.RED), made.result(made.GREEN), made.result(made.LOST, known=("kubespray#1",)))
+    matrix.write(whole, tmp_path)
+    assert matrix.read(tmp_path) == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["matrix.json"]
+
+
+def test_the_file_says_its_schema_and_outcomes_by_name(tmp_path: Path) -> None:
+    raw = json.loads(matrix.write(made.matrix(made.result(made.RED)), tmp_path).read_text())
+    assert (raw["schema"], raw["version"]) == ("spraylab/matrix", 1)
+    assert raw["cells"][0]["verdict"]["outcome"] == "FAIL"
+    assert [check["outcome"] for check in raw["cells"][0]["checks"]] == ["PASS", "SKIP"]
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "nothing", '{"schema": "spraylab/matrix", "version": 2}', '{"schema": "other", "version": 1}'])
+def test_what_is_no_matrix_of_this_version_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "matrix.json").write_text(text)
+    with pytest.raises(ScenarioError):
+        matrix.read(tmp_path)
+
+
+def test_an_outcome_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    path = matrix.write(made.matrix(made.result()), tmp_path)
+    path.write_text(path.read_text().replace('"PASS"', '"GREENISH"'))
+    with pytest.raises(ScenarioError, match="is not a matrix"):
+        matrix.read(path)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "asked", "code"),
+    [
+        ((made.GREEN,), "green", 0),
+        ((made.GREEN, made.RED), "green", 1),
+        ((made.GREEN, made.RED), "verdicts", 0),
+        ((UNEXPLAINED,), "verdicts", 1),
+        ((made.LOST, made.GREEN), "verdicts", 2),
+        ((made.LOST, made.RED), "green", 1),
+        ((made.BROKEN, made.RED, made.LOST), "green", 3),
+        ((), "green", 2),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst_cell(verdicts: tuple[Verdict, ...], asked: Literal["green", "verdicts"], code: int) -> None:
+    assert matrix.exit_code(tuple(made.result(verdict) for verdict in verdicts), asked=asked) == code
+
+
+def test_a_known_red_cell_is_fine_only_with_its_cause() -> None:
+    assert matrix.is_fine(made.result(made.RED, known=("kubespray#11338",)), asked="green")
+    assert not matrix.is_fine(made.result(UNEXPLAINED, known=("kubespray#11338",)), asked="green")
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [(("refuted: a", "cannot tell: b"), "refuted"), (("refuted: a", "confirmed: b"), "confirmed"), (("cannot tell: a",), "cannot tell"), ((), "cannot tell")],
+)
+def test_one_cell_decides_about_the_ports(said: tuple[str, ...], verdict: str) -> None:
+    assert matrix.ports_verdict(made.matrix(*(replace(made.result(), ports=one) for one in said))) == verdict
