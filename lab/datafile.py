@@ -44,7 +44,9 @@ def read(path: Path, schema: type[S]) -> S:
     except FileNotFoundError as error:
         there = ", ".join(sorted(other.stem for other in path.parent.glob(f"*{path.suffix}"))) or "nothing"
         raise ScenarioError(f"no file {path}", f"{path.parent} has {there}", "name one of them") from error
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise ScenarioError(f"{path} cannot be read", str(error), "see that it is a file you may read") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path} is not YAML", str(error), "correct the line it names") from error
     try:
         return schema.model_validate(raw)

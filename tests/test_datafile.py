@@ -39,6 +39,14 @@ def test_what_is_no_yaml_is_told_as_such(tmp_path: Path, text: str) -> None:
         read(tmp_path / "a.yaml", Thing)
 
 
+def test_what_is_no_text_or_no_file_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"name: \xff\xfe")
+    with pytest.raises(ScenarioError, match="is not YAML"):
+        read(tmp_path / "a.yaml", Thing)
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        read(tmp_path, Thing)
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="ascii")), lambda inner: st.lists(inner) | st.dictionaries(st.text("ab"), inner)))
 def test_yaml_goes_there_and_back(value: object) -> None:
     assert load_yaml(dump_yaml(value)) == value

@@ -1,6 +1,5 @@
 """The plugin as users meet it: pytest as a process of its own, on scenario files."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -106,16 +105,6 @@ def test_two_problems_are_told_at_once(tmp_path: Path) -> None:
     told = lab(tmp_path, text).stderr
     assert "unknown addon 'metal-lb'" in told
     assert "surprise" in told
-
-
-def test_without_root_nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab import runs  # noqa: PLC0415 - after the patch of what it asks
-    from lab.errors import HostError  # noqa: PLC0415
-
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(HostError, match="need root"):
-        runs.ready([], runs.Options(runs=tmp_path / "runs"))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_an_engine_nothing_begins(tmp_path: Path) -> None:

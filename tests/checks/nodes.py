@@ -1,0 +1,42 @@
+"""Nodes that say what they are told to, in the shape of testinfra's hosts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+from lab.check import Answer, Check, Target
+from tests import made
+
+
+@dataclass
+class Nodes:
+    """`says`: program -> exit code and output; `addresses`: node -> of its interface; `services`: that run; `files`: path -> text."""
+
+    says: dict[str, tuple[int, str]]
+    addresses: dict[str, list[str]] = field(default_factory=dict)
+    services: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def host(self, name: str) -> object:
+        """The host of one node."""
+        return SimpleNamespace(
+            run=self._run,
+            interface=lambda _: SimpleNamespace(addresses=self.addresses.get(name, [])),
+            service=lambda service: SimpleNamespace(is_running=service in self.services),
+            file=lambda path: SimpleNamespace(content_string=self.files[path]),
+        )
+
+    def _run(self, command: str, *args: str) -> object:
+        line = command % args if args else command
+        self.asked.append(line)
+        program = next(name for name in self.says if f" {name} " in f" {line} ")
+        rc, stdout = self.says[program]
+        return SimpleNamespace(rc=rc, stdout=stdout, stderr="")
+
+
+def look(folder: Path, check: Check, nodes: Nodes) -> Answer:
+    """One look of `check` on the first node of its role."""
+    site = made.site(folder)
+    node = next(node for node in site.nodes if node.role == check.on)
+    return check.look(Target(node=node, site=site, cell=made.cell(), hosts={one.name: nodes.host(one.name) for one in site.nodes}))

@@ -1,0 +1,67 @@
+"""Each check of the control plane, both ways, on what real nodes said."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.check import Answer
+from lab.checks.control_plane import CHECKS
+from tests.checks.nodes import Nodes, look
+
+RUNNING = json.dumps({"containers": [{"id": "8f4d1c0a9b7e55", "state": "CONTAINER_RUNNING", "metadata": {"name": "x", "attempt": 1}}]})
+EXITED = json.dumps({"containers": [{"id": "8f4d1c0a9b7e55", "state": "CONTAINER_EXITED", "metadata": {"name": "x", "attempt": 3}}]})
+TWICE = json.dumps({"containers": [{"id": name, "state": "CONTAINER_RUNNING", "metadata": {"name": "x", "attempt": 0}} for name in "ab"]})
+
+
+def ask(tmp_path: Path, name: str, nodes: Nodes) -> Answer:
+    return look(tmp_path, next(one for one in CHECKS if one.name == name), nodes)
+
+
+@pytest.mark.parametrize("name", ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-vip"])
+@pytest.mark.parametrize(("said", "ok"), [(RUNNING, True), (EXITED, False), (TWICE, False), ('{"containers": []}', False)])
+def test_a_static_pod_runs_exactly_once(tmp_path: Path, name: str, said: str, ok: bool) -> None:
+    assert ask(tmp_path, name, Nodes({"crictl": (0, said)})).ok is ok
+
+
+def test_a_replaced_container_is_another_state(tmp_path: Path) -> None:
+    other = RUNNING.replace("8f4d1c0a9b7e55", "11111111111111")
+    states = {ask(tmp_path, "kube-apiserver", Nodes({"crictl": (0, said)})).state for said in (RUNNING, other)}
+    assert len(states) == 2
+
+
+def test_a_runtime_that_does_not_answer_tells_nothing(tmp_path: Path) -> None:
+    assert ask(tmp_path, "kube-vip", Nodes({"crictl": (1, "connection refused")})).ok is None
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_kubelet_runs(tmp_path: Path, runs: bool) -> None:
+    answer = ask(tmp_path, "kubelet", Nodes({"systemctl": (0, "2\n")}, services={"kubelet"} if runs else set()))
+    assert (answer.ok, answer.state) == (runs, "2")
+
+
+@pytest.mark.parametrize(
+    ("rc", "said", "ok"),
+    [
+        (0, "https://10.231.0.10:2379 is healthy: successfully committed proposal: took = 5.9ms", True),
+        (1, "https://10.231.0.10:2379 is unhealthy: failed to commit proposal: context deadline exceeded", False),
+        (0, "", False),
+    ],
+)
+def test_etcd_commits(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
+    assert ask(tmp_path, "etcd", Nodes({"etcdctl": (rc, said)})).ok is ok
+
+
+@pytest.mark.parametrize(("name", "address"), [("API on the node's address", "10.231.0.10"), ("API through the VIP", "10.231.0.100")])
+@pytest.mark.parametrize(
+    ("rc", "said", "ok"), [(0, "ok", True), (7, "curl: (7) Failed to connect", False), (0, "[-]etcd failed\nlivez check failed", False)]
+)
+def test_livez_is_ok_and_nothing_else(tmp_path: Path, name: str, address: str, rc: int, said: str, ok: bool) -> None:  # noqa: PLR0913
+    nodes = Nodes({"curl": (rc, said)})
+    assert ask(tmp_path, name, nodes).ok is ok
+    assert f"https://{address}:6443/livez" in nodes.asked[0]
+
+
+@pytest.mark.parametrize(("rc", "said", "ok"), [(0, "True", True), (0, "False", False), (0, "", False), (1, "NotFound", False)])
+def test_a_node_says_it_is_ready(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
+    assert ask(tmp_path, "node Ready", Nodes({"kubectl": (rc, said)})).ok is ok

@@ -1,0 +1,57 @@
+"""Each check of the virtual IP, both ways, on what real nodes said."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.check import Answer
+from lab.checks.vip import AUTHORITY, CHECKS
+from tests.checks.nodes import Nodes, look
+
+VIP = "10.231.0.100"
+REPLY = "Unicast reply from 10.231.0.100 [6E:FE:E3:B9:36:9B]  0.604ms\n"
+
+
+def ask(tmp_path: Path, name: str, nodes: Nodes) -> Answer:
+    return look(tmp_path, next(one for one in CHECKS if one.name == name), nodes)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "ok", "state"),
+    [({"cp1": ["10.231.0.10", VIP]}, True, "cp1"), ({"cp1": ["10.231.0.10"]}, False, ""), ({"client": [VIP]}, False, "")],
+)
+def test_the_vip_is_on_exactly_one_control_plane(tmp_path: Path, addresses: dict[str, list[str]], ok: bool, state: str) -> None:
+    answer = ask(tmp_path, "VIP on exactly one node", Nodes({}, addresses=addresses))
+    assert (answer.ok, answer.state) == (ok, state)
+
+
+@pytest.mark.parametrize(
+    ("said", "ok", "state"),
+    [
+        (REPLY * 3, True, "6e:fe:e3:b9:36:9b"),
+        (REPLY + REPLY.replace("6E:FE", "02:00"), False, "02:00:e3:b9:36:9b 6e:fe:e3:b9:36:9b"),
+        ("Sent 3 probes (3 broadcast(s))\nReceived 0 response(s)\n", False, ""),
+    ],
+)
+def test_exactly_one_mac_answers(tmp_path: Path, said: str, ok: bool, state: str) -> None:
+    nodes = Nodes({"arping": (0, said)})
+    answer = ask(tmp_path, "one MAC answers ARP for the VIP", nodes)
+    assert (answer.ok, answer.state) == (ok, state)
+    assert " -b " in nodes.asked[0], "without it arping asks the first one that replied alone"
+
+
+@pytest.mark.parametrize(("rc", "said", "ok"), [(0, "ok", True), (28, "curl: (28) Connection timed out", False), (0, "not ok", False)])
+def test_the_client_reaches_the_api_through_the_vip(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
+    assert ask(tmp_path, "API through the VIP from the client", Nodes({"curl": (rc, said)})).ok is ok
+
+
+@pytest.mark.parametrize(
+    ("rc", "said", "ok"),
+    [(0, "ok", True), (60, "curl: (60) SSL: no alternative certificate subject name matches target host name '10.231.0.100'", False)],
+)
+def test_the_clusters_own_authority_covers_the_vip(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
+    nodes = Nodes({"curl": (rc, said)}, files={AUTHORITY: "-----BEGIN CERTIFICATE-----"})
+    answer = ask(tmp_path, "certificate covers the VIP", nodes)
+    assert answer.ok is ok
+    assert "--cacert" in nodes.asked[0]
+    assert " -sSk " not in nodes.asked[0]

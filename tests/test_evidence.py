@@ -1,0 +1,88 @@
+"""Probes run for real, by a shell of this machine in place of a node's: `ssh` here starts the script it is given."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab import evidence
+from lab.errors import ScenarioError
+from lab.model import Site, StageRun
+from lab.signature import UNREADABLE, Context
+from tests import made
+
+SSH = """#!/bin/sh
+case "$3" in client) echo 'ssh: connect to host client port 22: No route to host' >&2; exit 255;; esac
+exec sh -c "$4"
+"""
+CRICTL = """#!/bin/sh
+echo "$*"
+echo 'kubeadm join --token abcdef.0123456789abcdef'
+printf 'no line end'
+exit 1
+"""
+SHELL = ("sh", "timeout", "mktemp", "cat", "rm", "echo", "printf", "head", "sleep")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A node with a shell, crictl and nothing else; and a client that does not answer."""
+    (tmp_path / "bin").mkdir()
+    for name in SHELL:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or f"/bin/{name}")
+    for name, text in (("ssh", SSH), ("crictl", CRICTL)):
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return made.site(tmp_path)
+
+
+def test_a_fact_has_all_a_probe_said_without_secrets(site: Site) -> None:
+    facts = {fact.probe: fact.text for fact in evidence.sample(site, site.nodes[0])}
+    assert facts["containers"] == "ps -a\nkubeadm join --token [masked]\nno line end"
+    assert facts["kube-vip-manifest"].endswith("No such file or directory")
+
+
+def test_a_probe_without_its_program_proves_nothing(site: Site) -> None:
+    facts = {fact.probe: fact.text for fact in evidence.sample(site, site.nodes[0])}
+    assert facts["addresses"].startswith(UNREADABLE)
+
+
+def test_a_sample_has_what_a_watch_looks_at_and_no_more(site: Site) -> None:
+    watched = {name for name, probe in evidence.probes().items() if probe.watch}
+    assert {fact.probe for fact in evidence.sample(site, site.nodes[0])} == watched
+
+
+def test_a_node_that_does_not_answer_hides_nothing(site: Site, tmp_path: Path) -> None:
+    taken = evidence.collect(site, folder=tmp_path / "evidence", runs=())
+    (fact,) = taken.of("vip-from-client")
+    assert fact.text.startswith(UNREADABLE)
+    assert "No route to host" in fact.text
+    assert {fact.node for fact in taken.facts} == {"cp1", "client", "lab"}
+
+
+def test_how_the_stages_ended_is_a_fact_of_the_lab(site: Site, tmp_path: Path) -> None:
+    run = StageRun(stage="kube-vip", rc=2, duration_s=140.0, attempts=4, init_rc=124, init_s=123.4)
+    (fact,) = evidence.collect(site, folder=tmp_path / "evidence", runs=(run,)).of("init")
+    assert fact.text == "stage=kube-vip rc=2 attempts=4 init_rc=124 init_s=123"
+
+
+def test_evidence_is_files_for_people_and_is_read_back(site: Site, tmp_path: Path) -> None:
+    taken = evidence.collect(site, folder=tmp_path / "evidence", runs=())
+    assert (tmp_path / "evidence/cp1/containers.txt").read_text() == taken.of("containers")[0].text
+    assert evidence.read(tmp_path / "evidence") == (taken, Context.of(site))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"facts": [{}], "context": {}}'])
+def test_what_is_no_evidence_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "facts.json").write_text(text)
+    with pytest.raises(ScenarioError, match="is not evidence of a cell"):
+        evidence.read(tmp_path)
+
+
+def test_probes_leave_nothing_on_the_node(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    evidence.sample(site, site.nodes[0])
+    assert os.listdir(tmp_path / "tmp") == []

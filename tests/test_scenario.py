@@ -1,0 +1,115 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lab import plan, scenario
+from lab.errors import ScenarioError
+from lab.scenario import Scenario
+
+HEAD = "name: one\nabout: a question\n"
+DEFAULTS = "defaults: {refs: [replica@v2.25.0], kubernetes: [v1.29.5], orderings: [kube-vip]}\n"
+
+
+def load(tmp_path: Path, text: str, source: scenario.Source | None = None) -> Scenario:
+    (tmp_path / "one.yaml").write_text(text)
+    return scenario.load(tmp_path / "one.yaml", check=plan.check, source=source)
+
+
+def ids(read: Scenario) -> list[str]:
+    return [cell.id for cell in read.cells]
+
+
+def test_a_block_is_a_product_of_what_it_lists(tmp_path: Path) -> None:
+    read = load(tmp_path, HEAD + DEFAULTS + "cells:\n  - {refs: [replica@v2.25.0, replica@v2.25.1], orderings: [base, kube-vip]}\n")
+    assert ids(read) == [
+        "replica-v2.25.0:k8s-v1.29.5:1cp:base:node:containers",
+        "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers",
+        "replica-v2.25.1:k8s-v1.29.5:1cp:base:node:containers",
+        "replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip:vip:containers",
+    ]
+
+
+def test_a_cell_two_blocks_name_runs_once(tmp_path: Path) -> None:
+    assert len(ids(load(tmp_path, HEAD + DEFAULTS + "cells: [{}, {because: again}]\n"))) == 1
+
+
+def test_the_endpoint_is_the_vip_where_a_stage_turns_kube_vip_on_unless_the_block_says_otherwise(tmp_path: Path) -> None:
+    read = load(tmp_path, HEAD + DEFAULTS + "cells: [{}, {orderings: [base]}, {endpoints: [node]}, {orderings: [base], endpoints: [vip]}]\n")
+    assert [cell.endpoint for cell in read.cells] == ["vip", "node", "node", "vip"]
+
+
+def test_a_mitigation_brings_its_variables(tmp_path: Path) -> None:
+    text = HEAD + DEFAULTS + "mitigations: {short: {why: a test, variables: {kubeadm_init_timeout: 30s, a: [1, 2]}}}\ncells: [{mitigations: [none, short]}]\n"
+    without, with_ = load(tmp_path, text).cells
+    assert (without.variables, without.mitigations) == ((), ())
+    assert dict(with_.variables)["kubeadm_init_timeout"] == "30s"
+    assert with_.id.endswith(":with-short")
+
+
+def test_a_left_out_cell_keeps_its_reason(tmp_path: Path) -> None:
+    text = HEAD + DEFAULTS + "cells: [{orderings: [base, kube-vip]}]\nexclude: [{orderings: [base], because: not asked}]\n"
+    read = load(tmp_path, text)
+    assert [(left.cell.ordering_text, left.because) for left in read.left_out] == [("base", "not asked")]
+    assert [cell.ordering_text for cell in read.cells] == ["kube-vip"]
+
+
+def test_the_same_cells_by_kubespray_itself(tmp_path: Path) -> None:
+    text = HEAD + DEFAULTS + "cells: [{because: why, orderings: [base, kube-vip]}]\nexclude: [{refs: [replica@v2.25.0], orderings: [base], because: not asked}]\n"
+    read = load(tmp_path, text, source="kubespray")
+    assert ids(read) == ["kubespray-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"]
+    assert dict(read.because)[read.cells[0].id] == "why"
+    assert len(read.left_out) == 1
+
+
+KNOWN = "known: [{cell: %s, finding: f, upstream: [kubespray#1], expires: 2026-12-31}]\n"
+
+
+def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
+    name = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
+    read = load(tmp_path, HEAD + DEFAULTS + "cells: [{}]\n" + KNOWN % name)
+    asked = {"f": date(2026, 12, 31), "other": date(2026, 12, 31)}
+    assert [scenario.known_of(read, read.cells[0], finding=finding, today=today) for finding, today in asked.items()] == [("kubespray#1",), ()]
+    assert scenario.known_of(read, read.cells[0], finding="f", today=date(2027, 1, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("cells: [{orderings: [nope]}]\n", ["unknown addon 'nope'"]),
+        ("cells: [{orderings: [nope]}, {refs: [v2]}]\n", ["unknown addon 'nope'", "ref 'v2' is not like"]),
+        ("cells: [{mitigations: [nope]}, {mitigations: [nada]}]\n", ["unknown mitigation 'nope'", "unknown mitigation 'nada'"]),
+        ("cells: [{}]\nexclude: [{orderings: [kube-vip]}]\n", ["exclude.0: `because` is empty"]),
+        ("cells: [{}]\nexclude: [{orderings: [kube-vip], because: all}]\n", ["no cell is left to run"]),
+        ("cells: [{}]\n" + KNOWN % "other", ["known: no cell 'other'"]),
+        ("cells: [{topologies: [3cp]}, {orderings: [cilium]}]\n", ["topology 3cp cannot be installed yet", "addon 'cilium' cannot be installed yet"]),
+        ("cells: [{kubernetes: [v1.31.0]}]\n", ["installs Kubernetes from"]),
+        ("cells: []\n", ["no cell is left to run"]),
+    ],
+)
+def test_every_problem_is_told_at_once(tmp_path: Path, text: str, problems: list[str]) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(tmp_path, HEAD + DEFAULTS + text)
+    assert [problem for problem in problems if problem not in str(caught.value)] == []
+
+
+def test_what_neither_block_nor_defaults_give_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="`orderings` is given neither here nor in `defaults`"):
+        load(tmp_path, HEAD + "cells: [{refs: [replica@v2.25.0], kubernetes: [v1.29.5]}]\n")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text())
+def test_free_text_is_a_scenario_or_one_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "one.yaml").write_text(text, encoding="utf-8", errors="ignore")
+    with pytest.raises(ScenarioError):
+        scenario.load(tmp_path / "one.yaml", check=plan.check)
+
+
+def test_the_scenarios_of_the_project_can_be_read() -> None:
+    paths = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
+    assert paths
+    for path in paths:
+        assert scenario.load(path, check=plan.check).name == path.stem
