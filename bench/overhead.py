@@ -8,9 +8,10 @@ Read from the run's matrix and journal, so that every figure of a line comes fro
 import sys
 from pathlib import Path
 
+from rich.table import Table
+
 from lab import check, journal, matrix, runs
 from lab.reports import terminal
-from rich.table import Table
 
 STEPS = ("nodes", "images", "checks", "evidence")
 

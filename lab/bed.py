@@ -1,11 +1,12 @@
 """Where nodes come from: the Protocol of a bed and the lookup of lab/beds/."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from lab.errors import ScenarioError
-from lab.model import Site
+from lab.model import Site, Topology
 
 
 class Bed(Protocol):
@@ -26,14 +27,33 @@ class Bed(Protocol):
         ...
 
 
+class Kind(Protocol):
+    """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long."""
+
+    name: str
+
+    def __call__(
+        self,
+        *,
+        cell_id: str,
+        topology: Topology,
+        artifacts: Path,
+        run_id: str,
+        folder: Path,
+        engine: Any,
+        slot: int | None = None,
+        say: Callable[[str], None] = ...,
+    ) -> Bed: ...
+
+
 def names() -> tuple[str, ...]:
     """The beds there are, one per file of lab/beds/."""
     return tuple(sorted(path.stem for path in (Path(__file__).parent / "beds").glob("[!_]*.py")))
 
 
-def find(name: str) -> type[Bed]:
+def find(name: str) -> Kind:
     """The bed `name`, whose file exports BED; ScenarioError lists those there are."""
     if name not in names():
         raise ScenarioError(f"no bed {name!r}", f"lab/beds/ has {', '.join(names())}", "name one of them or add lab/beds/<name>.py")
-    kind: type[Bed] = importlib.import_module(f"lab.beds.{name}").BED
+    kind: Kind = importlib.import_module(f"lab.beds.{name}").BED
     return kind

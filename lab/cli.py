@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
+
 from lab import ability, cachedir, component, engine, gc, host, matrix, runs, scenario
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
@@ -35,17 +37,21 @@ def main() -> None:
     """Reproducible integration test lab for kubespray with kube-vip, MetalLB and Cilium."""
 
 
-def _of_cells(verb: click.Command) -> click.Command:
+def _of_cells(verb: Callable[..., None]) -> Callable[..., None]:
     """The options of a verb that runs cells; pytest's plugin has the same."""
-    for option in reversed((
-        click.option("--engine", type=click.Choice(["auto", "docker", "podman"]), help="Container engine; auto: DOCKER_HOST, Docker, podman."),
-        click.option("--patience", type=click.Choice(["early", "full"]), help="full: wait every time-out out, as kubespray does."),
-        click.option("--keep", type=click.Choice(["never", "failure", "always"]), help="Whose nodes stay for `spraylab shell`."),
-        click.option("--kubespray", type=click.Path(path_type=Path), help="Run every cell by the playbooks of this checkout, unpatched."),
-        click.option("--slot", type=int, help="The fixed subnet to use, 0 to 15."),
-        click.option("--runs", type=click.Path(path_type=Path), help="Gets a folder per run; default: runs."),
-        click.option("-k", "only", help="Run only cells whose id matches, as pytest's -k."),
-    )):
+    for option in reversed(
+        (
+            click.option("--engine", type=click.Choice(["auto", "docker", "podman"]), help="auto: DOCKER_HOST, Docker, podman."),
+            click.option("--patience", type=click.Choice(["early", "full"]), help="full: wait every time-out out, as kubespray does."),
+            click.option("--keep", type=click.Choice(["never", "failure", "always"]), help="Whose nodes stay for `spraylab shell`."),
+            click.option(
+                "--kubespray", type=click.Path(path_type=Path), help="Run every cell by the playbooks of this checkout, unpatched."
+            ),
+            click.option("--slot", type=int, help="The fixed subnet to use, 0 to 15."),
+            click.option("--runs", type=click.Path(path_type=Path), help="Gets a folder per run; default: runs."),
+            click.option("-k", "only", help="Run only cells whose id matches, as pytest's -k."),
+        )
+    ):
         verb = option(verb)
     return verb
 
@@ -68,7 +74,19 @@ def run(name: str, **options: object) -> None:
 
 def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
     """Become pytest: its plugins must come before what this process has imported, and its exit code is the run's."""
-    arguments = [sys.executable, "-m", "pytest", str(_scenario(name)), f"--asked={asked}", "--no-header", "-p", "lab.pytest_plugin", "-p", "no:cacheprovider", f"--rootdir={PROJECT}"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(_scenario(name)),
+        f"--asked={asked}",
+        "--no-header",
+        "-p",
+        "lab.pytest_plugin",
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={PROJECT}",
+    ]
     arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
     arguments += ["-k", str(options["only"])] if options["only"] else []
     sys.stdout.flush()
@@ -118,7 +136,9 @@ def _line(one: component.Progress) -> Line:
     kind = "said" if one.state == "cached" else "build"
     duration_s = one.elapsed_s if one.state == "built" else None
     said = f"{one.component}: in the cache" if one.state == "cached" else ""
-    return Line(at_s=now_s(), kind=kind, name=f"build {one.component}", said=said, duration_s=duration_s, more={"expected_s": one.expected_s})
+    return Line(
+        at_s=now_s(), kind=kind, name=f"build {one.component}", said=said, duration_s=duration_s, more={"expected_s": one.expected_s}
+    )
 
 
 @main.command("matrix")
@@ -156,10 +176,14 @@ def shell(cell: str, node: str, folder: Path) -> None:
     """Open a shell on NODE (cp1, client) of CELL, whose nodes --keep left running; a part of the cell's id will do."""
     configs = sorted(folder.absolute().glob(f"*/cells/*{cell}*/ssh_config"))
     if not configs:
-        raise ScenarioError(f"no nodes of a cell {cell!r}", f"no run in {folder.absolute()} has such a cell", "run it with --keep=failure or --keep=always")
+        raise ScenarioError(
+            f"no nodes of a cell {cell!r}", f"no run in {folder.absolute()} has such a cell", "run it with --keep=failure or --keep=always"
+        )
     control = next((line.split()[1] for line in configs[-1].read_text().splitlines() if line.split()[:1] == ["ControlPath"]), "")
     if not Path(control).parent.exists():
-        raise HostError(f"the nodes of {configs[-1].parent.name} are gone", f"{Path(control).parent} was removed with them", "run it with --keep=always")
+        raise HostError(
+            f"the nodes of {configs[-1].parent.name} are gone", f"{Path(control).parent} was removed with them", "run it with --keep=always"
+        )
     os.execvp("ssh", ("ssh", "-F", str(configs[-1]), node))  # noqa: S606, S607 - the terminal is handed over to it
 
 

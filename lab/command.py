@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
+from typing import IO
 
 from lab.deadline import now_s, ticks_s
 from lab.errors import HostError
@@ -73,7 +74,9 @@ def _start(argv: tuple[str, ...], *, env: Mapping[str, str] | None, cwd: Path | 
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        raise HostError(f"cannot start {argv[0]!r}", str(error), f"install {argv[0]!r}; `spraylab doctor` shows what else is missing") from error
+        raise HostError(
+            f"cannot start {argv[0]!r}", str(error), f"install {argv[0]!r}; `spraylab doctor` shows what else is missing"
+        ) from error
 
 
 def ssh(site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "") -> Completed:
@@ -102,7 +105,7 @@ def interrupted_by_sigterm() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _read(stream, kept: list[str], on_line: Callable[[str], None] | None) -> None:  # type: ignore[no-untyped-def]
+def _read(stream: IO[str], kept: list[str], on_line: Callable[[str], None] | None) -> None:
     with stream:
         for line in stream:
             kept.append(line)
@@ -113,9 +116,10 @@ def _read(stream, kept: list[str], on_line: Callable[[str], None] | None) -> Non
 def _feed(process: "subprocess.Popen[str]", text: str) -> None:
     if process.stdin is None:
         return
-    for act in (lambda stream: stream.write(text), lambda stream: stream.close()):
-        with suppress(BrokenPipeError):  # it ended without reading; its exit code tells the story
-            act(process.stdin)
+    with suppress(BrokenPipeError):  # it ended without reading; its exit code tells the story
+        process.stdin.write(text)
+    with suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _wait(process: "subprocess.Popen[str]", end_s: float, stop: Event | None) -> int:

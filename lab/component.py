@@ -44,7 +44,7 @@ class Image(datafile.Schema):
     tags: tuple[str, ...]
     entrypoint: tuple[str, ...] = ()
     files: dict[str, str]
-    links: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
+    links: dict[str, str] = {}
 
 
 class Component(datafile.Schema):

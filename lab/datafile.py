@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, Validat
 
 from lab.errors import ScenarioError
 
-
 Checked = AfterValidator  # Annotated[str, Checked(function)]: the function raises ValueError with what is wrong
 
 
@@ -52,4 +51,6 @@ def read(path: Path, schema: type[S]) -> S:
         return schema.model_validate(raw)
     except ValidationError as error:
         problems = [f"{'.'.join(str(part) for part in e['loc']) or 'file'}: {e['msg']}" for e in error.errors()]
-        raise ScenarioError(f"{path} has {len(problems)} problem(s)", "; ".join(problems), "correct them; docs/formats.md shows every field") from error
+        raise ScenarioError(
+            f"{path} has {len(problems)} problem(s)", "; ".join(problems), "correct them; docs/formats.md shows every field"
+        ) from error

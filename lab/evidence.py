@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from lab.command import RC_LIMIT, ssh
-from lab.datafile import Schema, decode, read as read_data
+from lab.datafile import Schema, decode
+from lab.datafile import read as read_data
 from lab.deadline import now_s
 from lab.errors import ScenarioError
 from lab.model import Evidence, Fact, Node, Site, StageRun

@@ -28,7 +28,7 @@ SAID_CHARACTERS = 3000  # of a failed task, in the result; the log has all of it
 OnEvent = Callable[[TaskEvent], None]
 
 
-def install(  # noqa: PLR0913 - what a run needs, and the ways it talks while it runs, by name only
+def install(
     stage: Stage, *, site: Site, playbooks: Playbooks, folder: Path, on_event: OnEvent, stop: Event, limit_s: float
 ) -> StageRun:
     """Run `stage` on the nodes of `site`; a playbook that fails is a value.

@@ -1,10 +1,10 @@
 """Cells x outcomes: the result of each cell, and matrix.json, whose schema docs/formats.md shows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lab.datafile import decode
 from lab.errors import ScenarioError
@@ -14,7 +14,7 @@ SCHEMA = "spraylab/matrix"
 VERSION = 1
 FILE = "matrix.json"
 GREEN = (Outcome.PASS, Outcome.SKIP)
-COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}  # in every report
+COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}
 EXIT = {Outcome.FAIL: 1, Outcome.UNKNOWN: 2, Outcome.ERROR: 3}
 
 
@@ -135,7 +135,7 @@ def _numbers(value: object) -> object:
         raise ValueError(f"no outcome {error}") from error
 
 
-def _each(value: object, change) -> object:  # type: ignore[no-untyped-def]
+def _each(value: object, change: Callable[[Any], object]) -> object:
     if isinstance(value, dict):
         return {key: change(one) if key == "outcome" else _each(one, change) for key, one in value.items()}
     return [_each(one, change) for one in value] if isinstance(value, list | tuple) else value

@@ -181,7 +181,7 @@ def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
 
 
 def _values(departures: list[Departure]) -> dict[str, object]:
-    """variable -> value; lists of the same variable are added up."""
+    """Variable -> value; lists of the same variable are added up."""
     values: dict[str, object] = {}
     for one in departures:
         before = values.get(one.variable)

@@ -11,6 +11,7 @@ import pytest
 from lab import journal, matrix, runs, scenario
 from lab.command import interrupted_by_sigterm
 from lab.errors import LabError, ScenarioError
+from lab.journal import Line
 from lab.matrix import CellResult, LeftOutCell
 from lab.model import Cell, Outcome
 from lab.reports import progress, terminal
@@ -35,7 +36,7 @@ class NotAsAsked(Exception):  # noqa: N818 - a result, not an error of the lab
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the lab's options."""
     group = parser.getgroup("spraylab", "spraylab: cells of scenarios")
-    group.addoption("--engine", choices=("auto", "docker", "podman"), default="auto", help="container engine; auto: DOCKER_HOST, Docker, podman")
+    group.addoption("--engine", choices=("auto", "docker", "podman"), default="auto", help="auto: DOCKER_HOST, Docker, podman")
     group.addoption("--patience", choices=("early", "full"), default="early", help="full: wait every time-out out, as kubespray does")
     group.addoption("--keep", choices=("never", "failure", "always"), default="never", help="whose nodes stay: open them by spraylab shell")
     group.addoption("--kubespray", type=Path, metavar="PATH", help="run every cell by the playbooks of this checkout, unpatched")
@@ -53,7 +54,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioF
     """Take scenario files."""
     named = any(Path(arg.partition("::")[0]).absolute() == file_path for arg in parent.config.args)
     if file_path.suffix == ".yaml" and (named or file_path.parent.name == FOLDER):
-        return ScenarioFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return,no-untyped-call]
+        return ScenarioFile.from_parent(parent, path=file_path)
     return None
 
 
@@ -74,7 +75,7 @@ class ScenarioFile(pytest.File):
             yield self._item(left_out.cell, read, skipped=left_out.because)
 
     def _item(self, cell: Cell, read: Scenario, *, skipped: str) -> "CellItem":
-        item: CellItem = CellItem.from_parent(self, name=cell.id)  # type: ignore[no-untyped-call]
+        item: CellItem = CellItem.from_parent(self, name=cell.id)
         item.cell, item.scenario, item.skipped = cell, read, skipped
         item.add_marker(pytest.mark.filterwarnings("default"))  # a library's warning is no verdict on kubespray
         if self.config.pluginmanager.hasplugin("timeout"):
@@ -137,12 +138,15 @@ class _Session:
                 because={name: because for one in scenarios for name, because in one.because},
                 left_out=tuple(LeftOutCell(id=i.cell.id, because=i.skipped) for i in items if i.skipped),
                 known=lambda cell, finding: _known(scenarios, cell, finding),
-                tell=lambda line: self._progress(line),
+                tell=self._tell,
             )
         )
         self._progress = progress.Progress(console, last_s=last_s, cells=len(cells))
         with self.shown():
             console.print(f"\n{progress.announced([cell.id for cell in cells], last_s)}; results in {self.run.lab.folder}")
+
+    def _tell(self, line: Line) -> None:
+        self._progress(line)
 
     def shown(self) -> ExitStack:
         """A block in which the progress is seen: pytest holds back what is printed outside of it."""
@@ -191,7 +195,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = matrix.exit_code(session.config.stash[_SESSION].run.matrix.cells, asked=session.config.option.asked)
 
 
-def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
     """A red cell that has the verdict it was asked for is neither passed nor failed."""
     told = dict(report.user_properties) if isinstance(report, pytest.TestReport) and report.when == "call" else {}
     if told.get("outcome") == Outcome.FAIL.name and report.passed:

@@ -16,7 +16,7 @@ from lab.engine import Engine
 from lab.errors import BedError, LabError, ScenarioError
 from lab.journal import Journal, Line
 from lab.matrix import GREEN, CellResult
-from lab.model import Cell, CheckResult, Deviation, Evidence, Outcome, Site, Stage, StageRun, TaskEvent, Verdict
+from lab.model import Cell, CheckResult, Deviation, Evidence, Node, Outcome, Site, Stage, StageRun, TaskEvent, Verdict
 from lab.watch import Story, Watch
 
 Patience = Literal["early", "full"]
@@ -145,10 +145,7 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
             site = made.up()
         with lab.journal.step(cell.id, "images"):
             for node in site.members:
-                done = ssh(site, node, "systemctl start spraylab-images", limit_s=IMAGES_LIMIT_S)
-                if done.rc != 0:
-                    why = done.stderr.strip() or f"rc {done.rc}"
-                    raise BedError(f"the component images did not get into {node.name}", why, "`spraylab doctor` shows what this host lacks")
+                _import_images(site, node)
         yield site
     except LabError:
         seen.red = True
@@ -157,14 +154,21 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
         seen.red, interrupted = False, True  # Ctrl-C asks for an end, not for nodes to look at
         raise
     finally:
-        if lab.keep == "always" and not interrupted or (lab.keep == "failure" and seen.red):
+        if (lab.keep == "always" and not interrupted) or (lab.keep == "failure" and seen.red):
             lab.journal.say(cell.id, f"nodes kept: `spraylab shell {cell.id} cp1` opens one, `spraylab gc --yes` removes them")
         else:
             with lab.journal.step(cell.id, "clean-up"):
                 made.down()
 
 
-def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, source: playbooks.Playbooks, stage: Stage) -> StageRun:  # noqa: PLR0913
+def _import_images(site: Site, node: Node) -> None:
+    done = ssh(site, node, "systemctl start spraylab-images", limit_s=IMAGES_LIMIT_S)
+    if done.rc != 0:
+        why = done.stderr.strip() or f"rc {done.rc}"
+        raise BedError(f"the component images did not get into {node.name}", why, "`spraylab doctor` shows what this host lacks")
+
+
+def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, source: playbooks.Playbooks, stage: Stage) -> StageRun:
     stop = Event()
     tasks = _Tasks(lab, cell)
     watch = Watch(
@@ -208,7 +212,16 @@ class _Tasks:
         said = event.said if event.kind in ("failed", "retry", "unreachable") else ""
         more = {"is": event.kind, "rc": event.rc}
         self._lab.journal.write(
-            Line(at_s=event.at_s, kind="task", cell=self._cell.id, name=event.task, node=event.node, said=said, duration_s=duration_s, more=more)
+            Line(
+                at_s=event.at_s,
+                kind="task",
+                cell=self._cell.id,
+                name=event.task,
+                node=event.node,
+                said=said,
+                duration_s=duration_s,
+                more=more,
+            )
         )
 
 
@@ -259,4 +272,3 @@ def _checked(lab: Lab, cell: Cell, result: CheckResult) -> None:
 
 def _sampled(lab: Lab, cell: Cell, sample: Mapping[str, object]) -> None:
     lab.journal.write(Line(at_s=now_s(), kind="sample", cell=cell.id, more=sample))
-

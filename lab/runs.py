@@ -64,7 +64,9 @@ def ready(cells: Iterable[Cell], options: Options) -> None:
     """Raise the LabError that would stop `cells` from running on this host; makes nothing but, where Go is missing, that."""
     wanted = tuple(cells)
     if not host.facts().is_root:
-        raise HostError("container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo")
+        raise HostError(
+            "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"
+        )
     for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
         if options.kubespray is None:
             raise ScenarioError(f"no playbooks for {ref.label}", "no checkout of kubespray was named", "name one: --kubespray PATH")

@@ -1,6 +1,6 @@
 """Reads a scenario file into cells, each left-out cell with its reason. Pure but for the reading of the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
@@ -223,7 +223,7 @@ def _covers(rule: BlockSchema, cell: Cell, source: Source | None) -> bool:
     return any(wanted is not None for wanted, _ in pairs) and all(wanted is None or value in wanted for wanted, value in pairs)
 
 
-def _parsed(texts: "list[str] | None", parse: Callable[[str], Ref | Topology | Ordering | str | tuple[str, ...]]) -> list[object] | None:
+def _parsed(texts: Sequence[str] | None, parse: Callable[[str], Ref | Topology | Ordering | str | tuple[str, ...]]) -> list[object] | None:
     return None if texts is None else [parse(text) for text in texts]
 
 

@@ -66,11 +66,15 @@ RED = Verdict(
     ruled_out=(RuledOut(signature="slow-host", means="too slow", because="not so on cp1: it is fast", line="load 0.1"),),
 )
 GREEN = Verdict(outcome=Outcome.PASS, summary="all 2 check results are green")
-LOST = Verdict(outcome=Outcome.UNKNOWN, summary="cause unknown, no signature matched", look_at=("cells/a/evidence/cp1/kubelet-journal.txt",))
+LOST = Verdict(
+    outcome=Outcome.UNKNOWN, summary="cause unknown, no signature matched", look_at=("cells/a/evidence/cp1/kubelet-journal.txt",)
+)
 BROKEN = Verdict(outcome=Outcome.ERROR, summary="a node went away")
 
 
-def result(verdict: Verdict = GREEN, *, name: str = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers", known: tuple[str, ...] = ()) -> CellResult:
+def result(
+    verdict: Verdict = GREEN, *, name: str = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers", known: tuple[str, ...] = ()
+) -> CellResult:
     """The result of a cell with that verdict."""
     return CellResult(
         id=name,

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,17 @@ NO_MIRROR = {"cli": "tests/real and tests/test_pytest_plugin.py run it as users 
 ROW = re.compile(r"\| (?P<layer>\d+) \| (?P<module>[\w/*]+) \| (?P<what>[^|]+) \| (?P<outside>[^|]*)\|")
 HOST = re.compile(r"https?://([\w.-]+)")
 HOSTS = ("github.com", "www.apache.org", "127.0.0.1", "VIP")  # that files of the project may name
-MACHINE_PATH = re.compile(r"(/work/|/home/\w|/tmp/bash)")
+MACHINE_PATH = re.compile(rf"(?<![\w.])(/home/\w|/Users/\w|{re.escape(str(PROJECT))}/)")
+NOWHERE = ("multiprocessing", "asyncio", "logging")  # processes: command; a second activity: a named thread; what happened: journal
 
 
+@cache
 def modules() -> dict[str, Path]:
     found = (path for path in LAB.rglob("*.py") if path.name != "__init__.py" and path.relative_to(LAB).parts[0] not in PARTS)
     return {str(path.relative_to(LAB).with_suffix("")): path for path in found}
 
 
+@cache
 def table() -> dict[str, tuple[int, tuple[str, ...]]]:
     rows = ROW.finditer((PROJECT / "ARCHITECTURE.md").read_text())
     return {row["module"]: (int(row["layer"]), tuple(word for word in row["outside"].replace(" ", "").split(",") if word)) for row in rows}
@@ -70,6 +74,7 @@ def test_an_outside_library_has_one_importer(module: str) -> None:
         if kind != "outside":
             continue
         assert owners.get(name, row_of(module)) == row_of(module), f"only {owners[name]} may import {name}; ask it instead"
+        assert name not in NOWHERE, f"lab/{module} imports {name}, which no module may: use lab.command, a thread or the journal"
         assert name in sys.stdlib_module_names or name in owners, f"lab/{module} imports {name}: name its owner in ARCHITECTURE.md"
 
 
@@ -109,7 +114,7 @@ def project_files() -> Iterator[Path]:
 
 def test_files_name_no_registry_and_no_machine() -> None:
     for path in project_files():
-        if path.name == "test_architecture.py" or path.name == "LICENSE" or path.name == "go.sum":
+        if path.name in ("test_architecture.py", "LICENSE", "go.sum"):
             continue
         text = path.read_text(errors="replace")
         assert not MACHINE_PATH.search(text), f"{path} names a path of one machine"

@@ -47,6 +47,11 @@ def test_what_is_no_text_or_no_file_is_told_as_such(tmp_path: Path) -> None:
         read(tmp_path, Thing)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="ascii")), lambda inner: st.lists(inner) | st.dictionaries(st.text("ab"), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="ascii")),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text("ab"), inner),
+    )
+)
 def test_yaml_goes_there_and_back(value: object) -> None:
     assert load_yaml(dump_yaml(value)) == value

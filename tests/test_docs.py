@@ -29,7 +29,9 @@ def test_commands_and_their_options_exist(document: Path) -> None:
             continue
         assert words[0] in main.commands, f"{document.name} has `spraylab {words[0]}`"
         options = {option for parameter in main.commands[words[0]].params for option in parameter.opts}
-        assert not [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in options], f"{document.name}: {words}"
+        assert not [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in options], (
+            f"{document.name}: {words}"
+        )
 
 
 @pytest.mark.parametrize("verb", sorted(main.commands))

@@ -1,6 +1,5 @@
 """Probes run for real, by a shell of this machine in place of a node's: `ssh` here starts the script it is given."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -85,4 +84,4 @@ def test_probes_leave_nothing_on_the_node(site: Site, tmp_path: Path, monkeypatc
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     evidence.sample(site, site.nodes[0])
-    assert os.listdir(tmp_path / "tmp") == []
+    assert list((tmp_path / "tmp").iterdir()) == []

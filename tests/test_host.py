@@ -19,7 +19,7 @@ MOUNTS = {
 }
 
 
-def lay_out(  # noqa: PLR0913 - a host has many sides, all with a usual value
+def lay_out(
     root: Path, *, cgroup: str = "v2", caps: str = "1ffffffffff", nofile: str = "1048576", config: str = "", modules: str | None = ""
 ) -> Path:
     """A host's /proc in a folder: a usual laptop, unless told otherwise."""

@@ -63,7 +63,7 @@ def test_last_durations_are_those_of_the_newest_run_that_ended_well(tmp_path: Pa
 
 
 def vars_of(line: Line) -> dict[str, object]:
-    return {name: getattr(line, name) for name in Line.__slots__}  # type: ignore[attr-defined]
+    return {name: getattr(line, name) for name in Line.__slots__}
 
 
 def test_where_nothing_ran_no_duration_is_known(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ def test_the_file_says_its_schema_and_outcomes_by_name(tmp_path: Path) -> None:
     assert [check["outcome"] for check in raw["cells"][0]["checks"]] == ["PASS", "SKIP"]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "nothing", '{"schema": "spraylab/matrix", "version": 2}', '{"schema": "other", "version": 1}'])
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "nothing", '{"schema": "spraylab/matrix", "version": 2}', '{"schema": "other", "version": 1}']
+)
 def test_what_is_no_matrix_of_this_version_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "matrix.json").write_text(text)
     with pytest.raises(ScenarioError):
@@ -65,7 +67,12 @@ def test_a_known_red_cell_is_fine_only_with_its_cause() -> None:
 
 @pytest.mark.parametrize(
     ("said", "verdict"),
-    [(("refuted: a", "cannot tell: b"), "refuted"), (("refuted: a", "confirmed: b"), "confirmed"), (("cannot tell: a",), "cannot tell"), ((), "cannot tell")],
+    [
+        (("refuted: a", "cannot tell: b"), "refuted"),
+        (("refuted: a", "confirmed: b"), "confirmed"),
+        (("cannot tell: a",), "cannot tell"),
+        ((), "cannot tell"),
+    ],
 )
 def test_one_cell_decides_about_the_ports(said: tuple[str, ...], verdict: str) -> None:
     assert matrix.ports_verdict(made.matrix(*(replace(made.result(), ports=one) for one in said))) == verdict

@@ -28,7 +28,19 @@ def lab(tmp_path: Path, text: str, *words: str, env: dict[str, str] | None = Non
     """Pytest on a scenario with that text, in an empty folder."""
     (tmp_path / "scenarios").mkdir(exist_ok=True)
     (tmp_path / "scenarios" / "one.yaml").write_text(text)
-    argv = (sys.executable, "-m", "pytest", "-p", "lab.pytest_plugin", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), *words, "scenarios")
+    argv = (
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "lab.pytest_plugin",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        *words,
+        "scenarios",
+    )
     return run(argv, limit_s=60, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
 
 

@@ -37,7 +37,7 @@ def test_a_host_is_refused_before_anything_is_made(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
 def test_a_disk_without_room_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(HostError, match="not enough room on the disk"):
         runs.ready([made.cell()], Options(runs=tmp_path / "runs"))
     assert list(tmp_path.iterdir()) == []

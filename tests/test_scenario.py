@@ -37,12 +37,18 @@ def test_a_cell_two_blocks_name_runs_once(tmp_path: Path) -> None:
 
 
 def test_the_endpoint_is_the_vip_where_a_stage_turns_kube_vip_on_unless_the_block_says_otherwise(tmp_path: Path) -> None:
-    read = load(tmp_path, HEAD + DEFAULTS + "cells: [{}, {orderings: [base]}, {endpoints: [node]}, {orderings: [base], endpoints: [vip]}]\n")
+    read = load(
+        tmp_path, HEAD + DEFAULTS + "cells: [{}, {orderings: [base]}, {endpoints: [node]}, {orderings: [base], endpoints: [vip]}]\n"
+    )
     assert [cell.endpoint for cell in read.cells] == ["vip", "node", "node", "vip"]
 
 
 def test_a_mitigation_brings_its_variables(tmp_path: Path) -> None:
-    text = HEAD + DEFAULTS + "mitigations: {short: {why: a test, variables: {kubeadm_init_timeout: 30s, a: [1, 2]}}}\ncells: [{mitigations: [none, short]}]\n"
+    text = (
+        HEAD
+        + DEFAULTS
+        + "mitigations: {short: {why: a test, variables: {kubeadm_init_timeout: 30s, a: [1, 2]}}}\ncells: [{mitigations: [none, short]}]\n"
+    )
     without, with_ = load(tmp_path, text).cells
     assert (without.variables, without.mitigations) == ((), ())
     assert dict(with_.variables)["kubeadm_init_timeout"] == "30s"
@@ -57,7 +63,11 @@ def test_a_left_out_cell_keeps_its_reason(tmp_path: Path) -> None:
 
 
 def test_the_same_cells_by_kubespray_itself(tmp_path: Path) -> None:
-    text = HEAD + DEFAULTS + "cells: [{because: why, orderings: [base, kube-vip]}]\nexclude: [{refs: [replica@v2.25.0], orderings: [base], because: not asked}]\n"
+    text = (
+        HEAD
+        + DEFAULTS
+        + "cells: [{because: why, orderings: [base, kube-vip]}]\nexclude: [{refs: [replica@v2.25.0], orderings: [base], because: x}]\n"
+    )
     read = load(tmp_path, text, source="kubespray")
     assert ids(read) == ["kubespray-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"]
     assert dict(read.because)[read.cells[0].id] == "why"
@@ -71,7 +81,10 @@ def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
     name = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
     read = load(tmp_path, HEAD + DEFAULTS + "cells: [{}]\n" + KNOWN % name)
     asked = {"f": date(2026, 12, 31), "other": date(2026, 12, 31)}
-    assert [scenario.known_of(read, read.cells[0], finding=finding, today=today) for finding, today in asked.items()] == [("kubespray#1",), ()]
+    assert [scenario.known_of(read, read.cells[0], finding=finding, today=today) for finding, today in asked.items()] == [
+        ("kubespray#1",),
+        (),
+    ]
     assert scenario.known_of(read, read.cells[0], finding="f", today=date(2027, 1, 1)) == ()
 
 
@@ -84,7 +97,10 @@ def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
         ("cells: [{}]\nexclude: [{orderings: [kube-vip]}]\n", ["exclude.0: `because` is empty"]),
         ("cells: [{}]\nexclude: [{orderings: [kube-vip], because: all}]\n", ["no cell is left to run"]),
         ("cells: [{}]\n" + KNOWN % "other", ["known: no cell 'other'"]),
-        ("cells: [{topologies: [3cp]}, {orderings: [cilium]}]\n", ["topology 3cp cannot be installed yet", "addon 'cilium' cannot be installed yet"]),
+        (
+            "cells: [{topologies: [3cp]}, {orderings: [cilium]}]\n",
+            ["topology 3cp cannot be installed yet", "addon 'cilium' cannot be installed yet"],
+        ),
         ("cells: [{kubernetes: [v1.31.0]}]\n", ["installs Kubernetes from"]),
         ("cells: []\n", ["no cell is left to run"]),
     ],

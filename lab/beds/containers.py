@@ -45,7 +45,7 @@ class Containers:
 
     name = "containers"
 
-    def __init__(  # noqa: PLR0913 - what a cell needs to stand, by name only
+    def __init__(
         self,
         *,
         cell_id: str,

@@ -8,7 +8,7 @@ from lab.model import Cell
 from lab.plan import NETWORK_ADDONS
 
 STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-READY = "{.status.conditions[?(@.type==\"Ready\")].status}"
+READY = '{.status.conditions[?(@.type=="Ready")].status}'
 
 
 def _always(_: Cell) -> str:

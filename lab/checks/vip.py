@@ -38,11 +38,8 @@ def _certificate(target: Target) -> Answer:
     vip = target.site.slot.vip
     authority = target.text_of(AUTHORITY, node=target.site.control_planes[0])
     done = target.run("sh -c %s", f"printf %s '{authority}' | curl -sS --max-time 5 --cacert /dev/stdin https://{vip}:6443/livez")
-    return Answer(ok=done.rc == 0, said=f"the certificate {'covers' if done.rc == 0 else 'is not taken for'} {vip}" + _why(done.rc, done.text))
-
-
-def _why(rc: int, text: str) -> str:
-    return f": {text}" if rc else ""
+    said = f"the certificate covers {vip}" if done.rc == 0 else f"the certificate is not taken for {vip}: {done.text}"
+    return Answer(ok=done.rc == 0, said=said)
 
 
 CHECKS = (

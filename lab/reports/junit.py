@@ -27,7 +27,9 @@ def write(matrix: Matrix, folder: Path) -> Path:
 
 def _suite(result: CellResult) -> ET.Element:
     outcomes = [result.verdict.outcome, *(check.outcome for check in result.checks)]
-    counted = {f"{tag}s" if tag != "skipped" else tag: sum(_TAG.get(one) == tag for one in outcomes) for tag in ("failure", "error", "skipped")}
+    counted = {
+        f"{tag}s" if tag != "skipped" else tag: sum(_TAG.get(one) == tag for one in outcomes) for tag in ("failure", "error", "skipped")
+    }
     suite = ET.Element("testsuite", name=result.id, tests=str(len(outcomes)), time=f"{result.duration_s:.3f}")
     suite.attrib |= {name: str(number) for name, number in counted.items()}
     properties = ET.SubElement(suite, "properties")

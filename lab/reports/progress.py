@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
@@ -61,7 +61,7 @@ class Progress:
         if not self._step:
             return Group()
         step = f" {self._step} {self._took(self._step_began_s, self._step)}"
-        rows = [Spinner("dots", Text(f" {self._cell} {self._took(self._cell_began_s, WHOLE)}")), Text(step)]
+        rows: list[RenderableType] = [Spinner("dots", Text(f" {self._cell} {self._took(self._cell_began_s, WHOLE)}")), Text(step)]
         if self._task:
             rows.append(Text(f"  {self._task} {self._took(self._task_began_s, self._task)}", style="dim"))
         return Group(*rows)

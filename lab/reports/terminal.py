@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from lab.ability import Ability
 from lab.matrix import COLOUR, GREEN, CellResult, Matrix, ports_verdict, reason
-from lab.model import CheckResult, Finding, Link, Outcome, Verdict
+from lab.model import CheckResult, Finding, Link, Verdict
 
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
 RULED_OUT_SHOWN = 12

@@ -56,7 +56,7 @@ def test_etcd_commits(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
 @pytest.mark.parametrize(
     ("rc", "said", "ok"), [(0, "ok", True), (7, "curl: (7) Failed to connect", False), (0, "[-]etcd failed\nlivez check failed", False)]
 )
-def test_livez_is_ok_and_nothing_else(tmp_path: Path, name: str, address: str, rc: int, said: str, ok: bool) -> None:  # noqa: PLR0913
+def test_livez_is_ok_and_nothing_else(tmp_path: Path, name: str, address: str, rc: int, said: str, ok: bool) -> None:
     nodes = Nodes({"curl": (rc, said)})
     assert ask(tmp_path, name, nodes).ok is ok
     assert f"https://{address}:6443/livez" in nodes.asked[0]

@@ -2,18 +2,24 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
+from lab.model import Verdict
 from lab.reports import junit
 from tests import made
 
 
-def written(tmp_path: Path, *verdicts: made.Verdict) -> ET.Element:
+def written(tmp_path: Path, *verdicts: Verdict) -> ET.Element:
     return ET.parse(junit.write(made.matrix(*(made.result(verdict) for verdict in verdicts)), tmp_path)).getroot()
 
 
 def test_a_cell_is_a_suite_with_a_case_for_the_verdict_and_one_per_check(tmp_path: Path) -> None:
     suite = written(tmp_path, made.GREEN).findall("testsuite")[0]
     assert [case.get("name") for case in suite.findall("testcase")] == ["verdict", "etcd on cp1", "node Ready on cp1"]
-    assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {"tests": "3", "failures": "0", "errors": "0", "skipped": "1"}
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "3",
+        "failures": "0",
+        "errors": "0",
+        "skipped": "1",
+    }
 
 
 def test_outcomes_are_what_ci_systems_call_them(tmp_path: Path) -> None:

@@ -17,12 +17,23 @@ def told(*lines: Line, last_s: dict[tuple[str, str], float] | None = None, termi
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
-def line(kind: str, name: str = "", *, said: str = "", duration_s: float | None = None, **more: object) -> Line:
-    return Line(at_s=1.0, kind=kind, cell=CELL, name=name, node="cp1", said=said, duration_s=duration_s, more=more)
+def line(kind: str, name: str = "", *, said: str = "", duration_s: float | None = None, **more: str) -> Line:
+    return Line(
+        at_s=1.0,
+        kind=kind,
+        cell=CELL,
+        name=name,
+        node="cp1",
+        said=said,
+        duration_s=duration_s,
+        more={"is" if name == "ends" else name: value for name, value in more.items()},
+    )
 
 
 def test_a_log_has_cells_steps_and_verdicts_with_their_times() -> None:
-    text = told(line("cell"), line("began", "nodes"), line("ended", "nodes", duration_s=1.5), line("verdict", "FAIL", said="red", duration_s=40.0))
+    text = told(
+        line("cell"), line("began", "nodes"), line("ended", "nodes", duration_s=1.5), line("verdict", "FAIL", said="red", duration_s=40.0)
+    )
     assert text.splitlines() == [f"  [1/2] {CELL}", "  [1/2] nodes: 1.5 s", "  [1/2] FAIL after 40 s: red"]
 
 
@@ -34,8 +45,8 @@ def test_what_took_how_long_last_time_is_told_before_it_begins() -> None:
 
 def test_short_tasks_retries_and_green_checks_are_no_news() -> None:
     quiet = (
-        line("task", "a", duration_s=0.5, **{"is": "ok"}),
-        line("task", "b", said="not yet", **{"is": "retry"}),
+        line("task", "a", duration_s=0.5, ends="ok"),
+        line("task", "b", said="not yet", ends="retry"),
         line("check", "etcd", said="is healthy", outcome="PASS"),
         line("sample"),
     )
@@ -44,8 +55,8 @@ def test_short_tasks_retries_and_green_checks_are_no_news() -> None:
 
 def test_long_tasks_failures_and_red_checks_are_news() -> None:
     text = told(
-        line("task", "Initialize first master", duration_s=30.0, **{"is": "failed"}, said=""),
-        line("task", "b", said="permission denied", **{"is": "failed"}),
+        line("task", "Initialize first master", duration_s=30.0, ends="failed", said=""),
+        line("task", "b", said="permission denied", ends="failed"),
         line("check", "etcd", said="is not", outcome="FAIL"),
     )
     assert "Initialize first master on cp1: 30 s, failed" in text
@@ -54,7 +65,7 @@ def test_long_tasks_failures_and_red_checks_are_news() -> None:
 
 
 def test_a_terminal_shows_what_runs_now() -> None:
-    text = told(line("cell"), line("began", "stage kube-vip"), line("task", "Initialize first master", **{"is": "start"}), terminal=True)
+    text = told(line("cell"), line("began", "stage kube-vip"), line("task", "Initialize first master", ends="start"), terminal=True)
     assert "Initialize first master" in text
 
 

@@ -16,7 +16,11 @@ def shown(matrix: Matrix) -> str:
 
 def test_the_chain_of_a_red_cell_is_shown_from_symptom_to_cause() -> None:
     text = shown(made.matrix(made.result(made.RED)))
-    assert text.index("1. the VIP is on no interface") < text.index("2. kube-vip is forbidden its lease") < text.index("cp1/kube-vip-log: leases")
+    assert (
+        text.index("1. the VIP is on no interface")
+        < text.index("2. kube-vip is forbidden its lease")
+        < text.index("cp1/kube-vip-log: leases")
+    )
     assert "what to do: use super-admin.conf" in text
     assert "slow-host: not so on cp1: it is fast" in text
 
