@@ -122,6 +122,8 @@ def test_two_problems_are_told_at_once(tmp_path: Path) -> None:
 def test_without_an_engine_nothing_begins(tmp_path: Path) -> None:
     needs_root()
     path = programs(tmp_path / "bin", "ip", "uname")
+    (tmp_path / "bin" / "go").write_text("#!/bin/sh\necho go version go1.26.0 linux/amd64\n")
+    (tmp_path / "bin" / "go").chmod(0o755)
     done = lab(tmp_path, one(), env={"PATH": path, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert done.rc == 4, done.stdout + done.stderr
     assert "no Docker engine" in done.stderr
