@@ -60,6 +60,11 @@ class Target:
         """Whether the systemd service `name` of the check's node runs."""
         return bool(self.hosts[self.node.name].service(name).is_running)  # type: ignore[attr-defined]
 
+    def livez(self, address: str) -> Answer:
+        """/livez of the API server at `address`, asked from the check's node."""
+        done = self.run("curl -sSk --max-time 5 https://%s:6443/livez", address)
+        return Answer(ok=done.rc == 0 and done.text == "ok", said=f"https://{address}:6443/livez says {done.text or 'nothing'}")
+
     def text_of(self, path: str, *, node: Node) -> str:
         """The text of a file of `node`."""
         return str(self.hosts[node.name].file(path).content_string)  # type: ignore[attr-defined]
@@ -73,6 +78,12 @@ class Check:
     on: Role
     lacks: Callable[[Cell], str]
     look: Callable[[Target], Answer]
+
+
+def without_vip(cell: Cell) -> str:
+    """Why a check of the VIP says nothing about `cell`; nothing where it does."""
+    held = any("kube-vip" in addons for addons in cell.ordering)
+    return "" if held else "kube-vip is off: nobody is meant to hold a VIP"
 
 
 def everything() -> tuple[Check, ...]:

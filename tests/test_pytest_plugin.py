@@ -41,7 +41,7 @@ def lab(tmp_path: Path, text: str, *words: str, env: dict[str, str] | None = Non
         *words,
         "scenarios",
     )
-    return run(argv, limit_s=60, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
+    return run(argv, limit_s=60, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})})
 
 
 def one(ref: str = "replica@v2.25.0", kubernetes: str = "v1.29.5", ordering: str = "kube-vip") -> str:

@@ -3,7 +3,7 @@
 import json
 from functools import partial
 
-from lab.check import Answer, Check, Target
+from lab.check import Answer, Check, Target, without_vip
 from lab.model import Cell
 from lab.plan import NETWORK_ADDONS
 
@@ -13,12 +13,6 @@ READY = '{.status.conditions[?(@.type=="Ready")].status}'
 
 def _always(_: Cell) -> str:
     return ""
-
-
-def without_vip(cell: Cell) -> str:
-    """Why a check of the VIP says nothing about `cell`."""
-    held = any("kube-vip" in addons for addons in cell.ordering)
-    return "" if held else "kube-vip is off: nobody is meant to hold a VIP"
 
 
 def _without_network(cell: Cell) -> str:
@@ -51,12 +45,6 @@ def _etcd(target: Target) -> Answer:
     return Answer(ok=done.rc == 0 and "is healthy" in done.text, said=done.text)
 
 
-def livez(target: Target, address: str) -> Answer:
-    """/livez of the API server at `address`, asked from the check's node."""
-    done = target.run("curl -sSk --max-time 5 https://%s:6443/livez", address)
-    return Answer(ok=done.rc == 0 and done.text == "ok", said=f"https://{address}:6443/livez says {done.text or 'nothing'}")
-
-
 def _ready(target: Target) -> Answer:
     done = target.run("kubectl --kubeconfig /etc/kubernetes/admin.conf get node %s -o jsonpath=%s", target.node.name, READY)
     return Answer(ok=done.rc == 0 and done.text == "True", said=f"Ready is {done.text or 'not said'}")
@@ -66,8 +54,8 @@ CHECKS = (
     *(Check(name=name, on="control-plane", lacks=_always, look=partial(_static_pod, name)) for name in STATIC_PODS),
     Check(name="kubelet", on="control-plane", lacks=_always, look=_kubelet),
     Check(name="etcd", on="control-plane", lacks=_always, look=_etcd),
-    Check(name="API on the node's address", on="control-plane", lacks=_always, look=lambda target: livez(target, target.node.address)),
-    Check(name="API through the VIP", on="control-plane", lacks=without_vip, look=lambda target: livez(target, target.site.slot.vip)),
+    Check(name="API on the node's address", on="control-plane", lacks=_always, look=lambda target: target.livez(target.node.address)),
+    Check(name="API through the VIP", on="control-plane", lacks=without_vip, look=lambda target: target.livez(target.site.slot.vip)),
     Check(name="kube-vip", on="control-plane", lacks=without_vip, look=partial(_static_pod, "kube-vip")),
     Check(name="node Ready", on="control-plane", lacks=_without_network, look=_ready),
 )

@@ -2,16 +2,10 @@
 
 import re
 
-from lab.check import Answer, Check, Target
-from lab.model import Cell
+from lab.check import Answer, Check, Target, without_vip
 
 AUTHORITY = "/etc/kubernetes/ssl/ca.crt"
 _MAC = re.compile(r"\[([0-9A-Fa-f:]{17})\]")
-
-
-def _lacks(cell: Cell) -> str:
-    held = any("kube-vip" in addons for addons in cell.ordering)
-    return "" if held else "kube-vip is off: nobody is meant to hold a VIP"
 
 
 def _one_holder(target: Target) -> Answer:
@@ -27,12 +21,6 @@ def _one_mac(target: Target) -> Answer:
     return Answer(ok=len(macs) == 1, said=f"ARP for {vip} is answered by {', '.join(macs) or 'nobody'}", state=" ".join(macs))
 
 
-def _reachable(target: Target) -> Answer:
-    vip = target.site.slot.vip
-    done = target.run("curl -sSk --max-time 5 https://%s:6443/livez", vip)
-    return Answer(ok=done.rc == 0 and done.text == "ok", said=f"https://{vip}:6443/livez says {done.text or 'nothing'}")
-
-
 def _certificate(target: Target) -> Answer:
     """The client trusts what answers at the VIP under that address, with the cluster's authority alone."""
     vip = target.site.slot.vip
@@ -43,8 +31,10 @@ def _certificate(target: Target) -> Answer:
 
 
 CHECKS = (
-    Check(name="VIP on exactly one node", on="client", lacks=_lacks, look=_one_holder),
-    Check(name="one MAC answers ARP for the VIP", on="client", lacks=_lacks, look=_one_mac),
-    Check(name="API through the VIP from the client", on="client", lacks=_lacks, look=_reachable),
-    Check(name="certificate covers the VIP", on="client", lacks=_lacks, look=_certificate),
+    Check(name="VIP on exactly one node", on="client", lacks=without_vip, look=_one_holder),
+    Check(name="one MAC answers ARP for the VIP", on="client", lacks=without_vip, look=_one_mac),
+    Check(
+        name="API through the VIP from the client", on="client", lacks=without_vip, look=lambda target: target.livez(target.site.slot.vip)
+    ),
+    Check(name="certificate covers the VIP", on="client", lacks=without_vip, look=_certificate),
 )

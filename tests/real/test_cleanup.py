@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from lab import engine, gc, host, journal, nodeimage
+from lab.command import run
 from lab.deadline import until
 from lab.owner import CELL, OWNER
 from tests.real.conftest import PROJECT, spraylab
 
+LAB = {"PYTHONPATH": str(PROJECT)}
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
 CELL_ID = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
 
@@ -23,9 +25,8 @@ CELL_ID = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
 def cell_in_the_middle(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """The lab as a process of its own, as soon as Ansible runs on its nodes."""
     words = ("repro", "kubespray-11338", "-k", "v2.25.0 and 1.29.5 and kube-vip:vip")
-    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with (folder / "log").open("w") as log:
-        lab = subprocess.Popen((sys.executable, "-m", "lab.cli", *words), cwd=folder, env=env, stdout=log, stderr=log)
+        lab = subprocess.Popen((sys.executable, "-m", "lab.cli", *words), cwd=folder, env={**os.environ, **LAB}, stdout=log, stderr=log)
     try:
         assert until(lambda: task_began(folder) or lab.poll() is not None, bool, limit_s=3000), (folder / "log").read_text()
         assert lab.poll() is None, (folder / "log").read_text()
@@ -81,6 +82,20 @@ def test_a_run_that_is_told_to_end_takes_everything_down_first(tmp_path: Path, s
         assert owned(connected, mine) == []
         assert started_by(lab.pid) == []
         assert not [one for one in gc.leftovers(connected) if one.run_id in mine]
+
+
+def test_kept_nodes_are_opened_by_shell_and_removed_by_gc(tmp_path: Path) -> None:
+    done = spraylab("repro", "kubespray-11338", "-k", "v2.25.0 and base:node", "--keep=always", cwd=tmp_path)
+    assert done.rc == 0, done.stdout
+    opened = run(
+        (sys.executable, "-m", "lab.cli", "shell", "base:node", "cp1"), limit_s=60, cwd=tmp_path, env=LAB, stdin="hostname; ip -4 -o addr\n"
+    )
+    assert "cp1" in opened.stdout.split()
+    assert "10.231." in opened.stdout
+    assert spraylab("gc", "--yes", cwd=tmp_path).rc == 0
+    assert spraylab("gc", cwd=tmp_path).stdout == "nothing is left over\n"
+    gone = spraylab("shell", "base:node", "cp1", cwd=tmp_path)
+    assert (gone.rc, "are gone" in gone.stderr) == (4, True)
 
 
 def test_a_finished_run_leaves_nothing(main_job: object) -> None:
