@@ -13,7 +13,7 @@ from rich.table import Table
 from lab import check, journal, matrix, runs
 from lab.reports import terminal
 
-STEPS = ("nodes", "images", "checks", "evidence")
+STEPS = ("nodes", "checks", "evidence")
 
 
 def main() -> None:

@@ -35,14 +35,16 @@ def run(
 ) -> Completed:
     """Run `argv` in a process group of its own until it ends, `limit_s` (seconds) passes or `stop` is set.
 
-    env: added to this process's environment. on_line: called with each line of stdout as it comes, masked.
-    Raises HostError if the program is not there.
+    env: added to this process's environment. on_line: called with each line of stdout as it comes, masked; what it raises
+    ends the process and is raised here. Raises HostError if the program cannot be started.
     """
     started_at_s, began_s = now_s(), ticks_s()
     process = _start(argv, env=env, cwd=cwd)
     out: list[str] = []
     err: list[str] = []
-    threads = (_thread(_read, process.stdout, out, on_line), _thread(_read, process.stderr, err, None), _thread(_feed, process, stdin))
+    broken: list[Exception] = []
+    tell = _teller(process, on_line, broken) if on_line else None
+    threads = (_thread(_read, process.stdout, out, tell), _thread(_read, process.stderr, err, None), _thread(_feed, process, stdin))
     try:
         rc = _wait(process, began_s + limit_s, stop)
     except BaseException:
@@ -50,6 +52,8 @@ def run(
         raise
     for thread in threads:
         thread.join(timeout=GRACE_S)
+    if broken:
+        raise broken[0]
     return Completed(
         argv=argv,
         rc=rc,
@@ -73,7 +77,7 @@ def _start(argv: tuple[str, ...], *, env: Mapping[str, str] | None, cwd: Path | 
             errors="replace",
             start_new_session=True,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         raise HostError(
             f"cannot start {argv[0]!r}", str(error), f"install {argv[0]!r}; `spraylab doctor` shows what else is missing"
         ) from error
@@ -111,6 +115,21 @@ def _read(stream: IO[str], kept: list[str], on_line: Callable[[str], None] | Non
             kept.append(line)
             if on_line:
                 on_line(mask(line.rstrip("\n")))
+
+
+def _teller(process: "subprocess.Popen[str]", on_line: Callable[[str], None], broken: list[Exception]) -> Callable[[str], None]:
+    """`on_line`, until it raises: then `broken` gets that and the process is ended, for nobody would hear the rest."""
+
+    def tell(line: str) -> None:
+        if broken:
+            return
+        try:
+            on_line(line)
+        except Exception as error:  # noqa: BLE001 - the border of the thread: whoever called `run` gets it
+            broken.append(error)
+            _end(process)
+
+    return tell
 
 
 def _feed(process: "subprocess.Popen[str]", text: str) -> None:

@@ -44,7 +44,7 @@ class Journal:
         """Append `line`, secrets masked, and tell the listener."""
         with self._lock:
             if not self._file.closed:
-                self._file.write(mask(json.dumps(asdict(line), default=str)) + "\n")
+                self._file.write(json.dumps(_masked(asdict(line)), default=lambda one: mask(str(one))) + "\n")
         self._tell(line)
 
     def say(self, cell: str, said: str) -> None:
@@ -68,6 +68,15 @@ class Journal:
         """End the file; later lines are only told."""
         with self._lock:
             self._file.close()
+
+
+def _masked(value: object) -> object:
+    """`value` with every text in it masked; not its JSON, where the `n` of a line break would hide the word after it."""
+    if isinstance(value, Mapping):
+        return {key: _masked(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(one) for one in value]
+    return mask(value) if isinstance(value, str) else value
 
 
 def read(path: Path) -> Iterator[Line]:

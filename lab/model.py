@@ -282,7 +282,7 @@ def parse_topology(text: str) -> Topology:
 def parse_ref(text: str) -> Ref:
     """`replica@v2.25.0` -> Ref; ValueError says what is allowed."""
     source, at, release = text.partition("@")
-    if source not in ("replica", "kubespray") or not at or not release:
+    if source not in ("replica", "kubespray") or not at or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", release):
         raise ValueError(f"ref {text!r} is not like replica@v2.25.0 or kubespray@v2.25.1")
     return Ref(source="replica" if source == "replica" else "kubespray", release=release)
 

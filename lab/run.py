@@ -143,9 +143,6 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
         seen.node_s = ticks_s()
         with lab.journal.step(cell.id, "nodes"):
             site = made.up()
-        with lab.journal.step(cell.id, "images"):
-            for node in site.members:
-                _import_images(site, node)
         yield site
     except LabError:
         seen.red = True
@@ -161,10 +158,12 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
                 made.down()
 
 
-def _import_images(site: Site, node: Node) -> None:
-    done = ssh(site, node, "systemctl start spraylab-images", limit_s=IMAGES_LIMIT_S)
+def _see_images(site: Site, node: Node) -> None:
+    """Raise BedError when the image archives could not be loaded: a node does it from its boot on, and kubelet waits for the end."""
+    script = "systemctl start spraylab-images || { journalctl -u spraylab-images -n 20 --no-pager; false; }"
+    done = ssh(site, node, script, limit_s=IMAGES_LIMIT_S)
     if done.rc != 0:
-        why = done.stderr.strip() or f"rc {done.rc}"
+        why = (done.stdout + done.stderr).strip() or f"rc {done.rc}"
         raise BedError(f"the component images did not get into {node.name}", why, "`spraylab doctor` shows what this host lacks")
 
 
@@ -188,6 +187,8 @@ def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, sou
     with lab.journal.step(cell.id, f"stage {stage.name}"), watch:
         run = installer.install(stage, site=site, playbooks=source, folder=folder, on_event=heard, stop=stop, limit_s=STAGE_LIMIT_S)
     seen.stories.append(watch.story())
+    for node in site.members:
+        _see_images(site, node)
     if any(event_kind == "unreachable" for event_kind in tasks.ended_as):
         raise BedError(f"a node went away in stage {stage.name!r}", run.failed_said or run.failed_task, f"see {folder / 'ansible.log'}")
     return run

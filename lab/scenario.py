@@ -1,5 +1,6 @@
 """Reads a scenario file into cells, each left-out cell with its reason. Pure but for the reading of the file."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -7,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+from lab import bed, release
 from lab.datafile import Checked, Schema, dump_yaml, read
 from lab.errors import ScenarioError
 from lab.model import Cell, Endpoint, Ref, Topology, parse_ordering, parse_ref, parse_topology
@@ -16,8 +18,33 @@ Source = Literal["replica", "kubespray"]
 T = TypeVar("T")
 
 
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,40}")  # part of a cell's id, and so of a folder's name
+KUBE_VERSION = re.compile(r"v\d{1,3}\.\d{1,3}\.\d{1,3}")
+
+
 def _ref(text: str) -> str:
-    parse_ref(text)
+    try:
+        release.load(parse_ref(text).release)
+    except ScenarioError as error:
+        raise ValueError(f"ref {text!r}: {error.args[0]}, {error.args[1]}") from error
+    return text
+
+
+def _kube_version(text: str) -> str:
+    if not KUBE_VERSION.fullmatch(text):
+        raise ValueError(f"Kubernetes {text!r} is not like v1.29.5")
+    return text
+
+
+def _bed(text: str) -> str:
+    if text not in bed.names():
+        raise ValueError(f"no bed {text!r}; lab/beds/ has {', '.join(bed.names())}")
+    return text
+
+
+def _mitigation(text: str) -> str:
+    if text == "none" or not NAME.fullmatch(text):
+        raise ValueError(f"mitigation {text!r} needs a name of a-z, 0-9, - and ., which is not `none`")
     return text
 
 
@@ -34,6 +61,9 @@ def _topology(text: str) -> str:
 RefText = Annotated[str, Checked(_ref)]
 OrderingText = Annotated[str, Checked(_ordering)]
 TopologyText = Annotated[str, Checked(_topology)]
+KubeVersion = Annotated[str, Checked(_kube_version)]
+BedName = Annotated[str, Checked(_bed)]
+MitigationName = Annotated[str, Checked(_mitigation)]
 
 
 class MitigationSchema(Schema):
@@ -47,11 +77,11 @@ class BlockSchema(Schema):
     """One product of cells; what a block leaves out comes from the file's `defaults`."""
 
     refs: list[RefText] | None = None
-    kubernetes: list[str] | None = None
+    kubernetes: list[KubeVersion] | None = None
     topologies: list[TopologyText] | None = None
     orderings: list[OrderingText] | None = None
     endpoints: list[Literal["default", "vip", "node"]] | None = None
-    beds: list[str] | None = None
+    beds: list[BedName] | None = None
     mitigations: list[str] | None = None
     because: str = ""
 
@@ -72,7 +102,7 @@ class ScenarioSchema(Schema):
     about: str
     upstream: list[str] = []
     defaults: BlockSchema = BlockSchema()
-    mitigations: dict[str, MitigationSchema] = {}
+    mitigations: dict[MitigationName, MitigationSchema] = {}
     cells: list[BlockSchema]
     exclude: list[BlockSchema] = []
     known: list[KnownSchema] = []
@@ -117,17 +147,16 @@ def load(path: Path, *, check: Callable[[Cell], None], source: Source | None = N
     Raises ScenarioError with every problem found.
     """
     schema = read(path, ScenarioSchema)
+    blocks = [(block.because, _cells(block, schema)) for block in schema.cells]
+    cells = {(moved := _moved(cell, source)).id: (moved, because) for because, made in blocks for cell in made}
+    left_out = {cell.id: rule for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, source)}
+    runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out)
+    written = {cell.id for _, made in blocks for cell in made}
     problems = _references(schema)
-    if not problems:
-        blocks = [(block.because, _cells(block, schema)) for block in schema.cells]
-        cells = {(moved := _moved(cell, source)).id: (moved, because) for because, made in blocks for cell in made}
-        left_out = {cell.id: rule for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, source)}
-        runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out)
-        problems += _problems(runs, check)
-        written = {cell.id for _, made in blocks for cell in made}
+    if not problems:  # else cells are missing because of these
         problems += [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in written]
         problems += [] if runs else ["no cell is left to run"]
-    if problems:
+    if problems := [*problems, *_problems(runs, check)]:
         raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), "correct the file; docs/formats.md shows every field")
     return Scenario(
         name=schema.name,
@@ -146,8 +175,11 @@ def _references(schema: ScenarioSchema) -> list[str]:
     for index, block in enumerate(schema.cells):
         missing = [field for field in ("refs", "orderings", "kubernetes") if not (getattr(block, field) or getattr(schema.defaults, field))]
         problems += [f"cells.{index}: `{field}` is given neither here nor in `defaults`" for field in missing]
-        wrong = sorted({name for name in block.mitigations or [] if name != "none"} - set(schema.mitigations))
-        problems += [f"cells.{index}: unknown mitigation {name!r}; `mitigations` has {sorted(schema.mitigations)}" for name in wrong]
+    blocks = {"defaults": schema.defaults, **{f"cells.{index}": block for index, block in enumerate(schema.cells)}}
+    blocks |= {f"exclude.{index}": rule for index, rule in enumerate(schema.exclude)}
+    for place, block in blocks.items():
+        wrong = sorted(set(block.mitigations or []) - {"none", *schema.mitigations})
+        problems += [f"{place}: unknown mitigation {name!r}; `mitigations` has {sorted(schema.mitigations)}" for name in wrong]
     problems += [f"exclude.{index}: `because` is empty" for index, rule in enumerate(schema.exclude) if not rule.because]
     return problems
 
@@ -175,7 +207,7 @@ def _cells(block: BlockSchema, schema: ScenarioSchema) -> list[Cell]:
         given("beds", ["containers"]),
         given("mitigations", ["none"]),
     )
-    return [_cell(point, schema) for point in points]
+    return [_cell(point, schema) for point in points if point[-1] == "none" or point[-1] in schema.mitigations]
 
 
 def _cell(point: tuple[str, ...], schema: ScenarioSchema) -> Cell:

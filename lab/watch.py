@@ -136,7 +136,11 @@ class Watch:
 
     def _watch(self) -> None:
         while not pause_unless(self._over, EVERY_S):
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - the border of the thread: a fault must not end the watch unheard
+                self._missed.append(f"{type(error).__name__}: {error}")
+                self._since_s = {}
 
     def _judge(self, evidence: Evidence, began_s: float) -> None:
         """Counted from the end of the first sample that shows it to the beginning of the last: never longer than it was."""
