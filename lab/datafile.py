@@ -45,7 +45,7 @@ def read(path: Path, schema: type[S]) -> S:
         raise ScenarioError(f"no file {path}", f"{path.parent} has {there}", "name one of them") from error
     except OSError as error:
         raise ScenarioError(f"{path} cannot be read", str(error), "see that it is a file you may read") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:  # the last three from values, such as 2026-13-45
         raise ScenarioError(f"{path} is not YAML", str(error), "correct the line it names") from error
     try:
         return schema.model_validate(raw)

@@ -80,14 +80,13 @@ def check(cell: Cell) -> None:
     """Raise ScenarioError, with all reasons, when `cell` asks for what cannot be installed."""
     release = load(cell.ref.release)
     wrong = [f"addon {name!r} cannot be installed yet" for addons in cell.ordering for name in addons if name not in ADDON_VARIABLES]
-    wrong += ["orderings of several stages cannot be installed yet"] if len(cell.ordering) > 1 else []
     wrong += [f"topology {cell.topology} cannot be installed yet"] if str(cell.topology) != "1cp" else []
     if not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
     if cell.ref.source == "kubespray" and not release.file_urls:
         wrong.append(f"{release.tag} downloads by HTTP only, and nodes have no network that reaches out")
     if wrong:
-        can = f"1cp with base or {', '.join(sorted(ADDON_VARIABLES))} in one stage can be installed"
+        can = f"1cp with base or {', '.join(sorted(ADDON_VARIABLES))} can be installed"
         raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), f"change the scenario: {can}")
 
 

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("lab", deadline=None)  # how long an example takes says something of the machine alone
+settings.load_profile("lab")
 
 FAST_S = 60
 REAL_S = 1800

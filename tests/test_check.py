@@ -34,6 +34,7 @@ GOOD, BAD, UNSURE = Answer(ok=True, said="yes"), Answer(ok=False, said="no"), An
         ((GOOD, BAD), Outcome.FAIL),
         ((BAD, GOOD), Outcome.FAIL),
         ((GOOD, UNSURE), Outcome.UNKNOWN),
+        ((UNSURE, GOOD), Outcome.UNKNOWN),
         ((UNSURE, UNSURE), Outcome.UNKNOWN),
         ((UNSURE, BAD), Outcome.FAIL),
     ],

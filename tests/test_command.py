@@ -1,11 +1,12 @@
 import os
 import signal
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event, Thread, Timer
 
 import pytest
 
 from lab.command import MARK, RC_LIMIT, RC_STOPPED, interrupted_by_sigterm, run
+from lab.deadline import until
 from lab.errors import HostError
 from lab.host import environment, started_ticks
 
@@ -22,9 +23,9 @@ def test_input_environment_and_folder_reach_it(tmp_path: Path) -> None:
 
 def test_lines_are_told_as_they_come_without_secrets() -> None:
     told: list[str] = []
-    done = run(("sh", "-c", "echo one; echo token=abcdefghijkl"), limit_s=10, on_line=told.append)
+    done = run(("sh", "-c", "echo one; echo token=abcdefghijkl; echo token=abcdefghijkl >&2"), limit_s=10, on_line=told.append)
     assert told == ["one", "token=[masked]"]
-    assert "abcdefghijkl" not in done.stdout
+    assert (done.stdout, done.stderr) == ("one\ntoken=[masked]\n", "token=[masked]\n")
 
 
 def test_at_the_limit_the_whole_process_group_ends(tmp_path: Path) -> None:
@@ -50,6 +51,32 @@ def test_what_the_lab_starts_carries_its_mark() -> None:
 def test_a_program_that_is_not_there_is_an_error_with_a_fix() -> None:
     with pytest.raises(HostError, match="cannot start 'no-such-program'"):
         run(("no-such-program",), limit_s=10)
+
+
+def test_a_file_that_is_no_program_is_an_error_with_a_fix(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no program")
+    with pytest.raises(HostError, match="cannot start"):
+        run((str(tmp_path / "text"),), limit_s=10)
+
+
+def test_a_listener_that_breaks_ends_the_process_and_is_heard(tmp_path: Path) -> None:
+    def on_line(line: str) -> None:
+        raise OSError(28, f"no space left for {line}")
+
+    with pytest.raises(OSError, match="no space left for one"):
+        run(("sh", "-c", f"echo $$ >{tmp_path}/pid; echo one; yes; sleep 300"), limit_s=3600, on_line=on_line)
+    assert started_ticks(int((tmp_path / "pid").read_text())) == 0
+
+
+def test_a_child_that_does_not_hear_ends_too(tmp_path: Path) -> None:
+    script = f"(trap '' TERM; echo >{tmp_path}/deaf; while :; do sleep 0.1; done) & echo $! >{tmp_path}/child; wait"
+    stop = Event()
+    waiting = Thread(target=lambda: stop.set() if until((tmp_path / "deaf").exists, bool, limit_s=30, every_s=0.02) else None)
+    waiting.start()
+    assert run(("sh", "-c", script), limit_s=60, stop=stop).rc == RC_STOPPED
+    waiting.join()
+    child = int((tmp_path / "child").read_text())
+    assert until(lambda: started_ticks(child), lambda ticks: ticks == 0, limit_s=10, every_s=0.02) == 0
 
 
 def test_a_process_that_reads_nothing_of_a_large_input_is_no_error() -> None:

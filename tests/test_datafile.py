@@ -32,7 +32,7 @@ def test_a_file_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) ->
         read(tmp_path / "a.yaml", Thing)
 
 
-@pytest.mark.parametrize("text", ["a: {", "- [", "a: b: c", "\t- a"])
+@pytest.mark.parametrize("text", ["a: {", "- [", "a: b: c", "\t- a", "a: 2026-13-45", "a: !!int x", "a: !!timestamp x", "[" * 3000])
 def test_what_is_no_yaml_is_told_as_such(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ScenarioError, match="is not YAML"):

@@ -24,6 +24,14 @@ exit 1
 SHELL = ("sh", "timeout", "mktemp", "cat", "rm", "echo", "printf", "head", "sleep")
 
 
+def program(folder: Path, name: str, text: str) -> None:
+    """Make `name` the program that `text` is."""
+    path = folder / "bin" / name
+    path.unlink(missing_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A node with a shell, crictl and nothing else; and a client that does not answer."""
@@ -31,8 +39,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     for name in SHELL:
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or f"/bin/{name}")
     for name, text in (("ssh", SSH), ("crictl", CRICTL)):
-        (tmp_path / "bin" / name).write_text(text)
-        (tmp_path / "bin" / name).chmod(0o755)
+        program(tmp_path, name, text)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     return made.site(tmp_path)
 
@@ -46,6 +53,26 @@ def test_a_fact_has_all_a_probe_said_without_secrets(site: Site) -> None:
 def test_a_probe_without_its_program_proves_nothing(site: Site) -> None:
     facts = {fact.probe: fact.text for fact in evidence.sample(site, site.nodes[0])}
     assert facts["addresses"].startswith(UNREADABLE)
+
+
+def test_a_probe_ended_at_its_limit_proves_nothing_and_keeps_what_it_said(site: Site, tmp_path: Path) -> None:
+    program(tmp_path, "timeout", "#!/bin/sh\necho the first half\nexit 124\n")
+    facts = {fact.text for fact in evidence.sample(site, site.nodes[0])}
+    assert facts == {f"{UNREADABLE} the probe was ended at its limit: the first half"}
+
+
+def test_a_node_that_goes_away_while_it_answers_keeps_what_it_said(site: Site, tmp_path: Path) -> None:
+    cut = SSH.replace('exec sh -c "$4"', 'sh -c "$4" | head -5; echo "Connection to cp1 closed" >&2; exit 255')
+    program(tmp_path, "ssh", cut)
+    facts = [fact.text for fact in evidence.sample(site, site.nodes[0])]
+    assert [text for text in facts if not text.startswith(UNREADABLE)] != []
+    assert [text for text in facts if text.startswith(UNREADABLE) and "rc 255" in text and "Connection to cp1 closed" in text] != []
+
+
+def test_what_looks_like_the_end_of_a_probe_is_not(site: Site, tmp_path: Path) -> None:
+    program(tmp_path, "crictl", "#!/bin/sh\necho one; echo ' end 0'; echo ' begin kube-vip-log'; echo two\n")
+    facts = {fact.probe: fact.text for fact in evidence.sample(site, site.nodes[0])}
+    assert facts["containers"] == "one\n end 0\n begin kube-vip-log\ntwo"
 
 
 def test_a_sample_has_what_a_watch_looks_at_and_no_more(site: Site) -> None:

@@ -23,6 +23,22 @@ def test_secrets_do_not_reach_the_file(tmp_path: Path) -> None:
     assert "0123456789abcdef" not in written.path.read_text()
 
 
+@pytest.mark.parametrize("secret", ["abcdef.0123456789abcdef", "certificateKey: 0123456789abcdef", "token: 0123456789abcdef"])
+def test_a_secret_that_begins_a_line_of_what_was_said_does_not_either(tmp_path: Path, secret: str) -> None:
+    written = Journal(tmp_path)
+    written.write(Line(at_s=1.0, kind="sample", said=f"first\n{secret}", more={"facts": {"log": [f"a\t{secret}"]}}))
+    written.close()
+    assert "0123456789abcdef" not in written.path.read_text()
+
+
+def test_a_masked_line_is_a_line_still(tmp_path: Path) -> None:
+    written = Journal(tmp_path)
+    written.say("a", "-----BEGIN RSA PRIVATE KEY-----\ncut off here")
+    written.write(Line(at_s=1.0, kind="said", more={"where": tmp_path}))
+    written.close()
+    assert [line.said for line in journal.read(written.path)] == ["[masked]", ""]
+
+
 def test_a_line_cut_off_by_a_killed_run_is_left_out(tmp_path: Path) -> None:
     written = Journal(tmp_path)
     written.say("a", "whole")

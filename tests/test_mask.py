@@ -23,6 +23,12 @@ def test_secrets_are_taken_out(text: str) -> None:
     assert MASK in mask(text)
 
 
+def test_a_key_told_line_by_line_is_taken_out() -> None:
+    line = "MIIEpAIBAAKCAQEAy8Dbv8prpJ/0kKhlGeJYozo2t60EG8L0561g13R29LvMR5hy"
+    assert mask(line) == MASK
+    assert line not in mask(f"first\n{line}\nlast")
+
+
 def test_bootstrap_tokens_and_jwts_are_taken_out() -> None:
     text = "kubeadm join --token abcdef.0123456789abcdef; Bearer eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.c2lnbmF0dXJl"
     assert mask(text) == f"kubeadm join --token {MASK}; Bearer {MASK}"
@@ -35,6 +41,7 @@ def test_bootstrap_tokens_and_jwts_are_taken_out() -> None:
         "2: eth0    inet 10.231.0.100/32 scope global eth0",
         "path: /etc/kubernetes/super-admin.conf",
         "controlPlaneEndpoint: lb-apiserver.kubernetes.local:6443",
+        "d2d8125b97d20d2d8125b97d20d2d8125b97d20d2d8125b97d20d2d8125b97d2",
     ],
 )
 def test_what_proves_something_stays(text: str) -> None:

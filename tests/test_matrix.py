@@ -7,7 +7,7 @@ import pytest
 
 from lab import matrix
 from lab.errors import ScenarioError
-from lab.model import Verdict
+from lab.model import Outcome, Verdict
 from tests import made
 
 UNEXPLAINED = replace(made.RED, findings=())
@@ -36,6 +36,14 @@ def test_what_is_no_matrix_of_this_version_is_refused(tmp_path: Path, text: str)
         matrix.read(tmp_path)
 
 
+@pytest.mark.parametrize("changed", [{"version": 2}, {"schema": "other"}])
+def test_a_whole_matrix_of_another_schema_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    path = matrix.write(made.matrix(made.result()), tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    with pytest.raises(ScenarioError, match="it is not spraylab/matrix of version 1"):
+        matrix.read(path)
+
+
 def test_an_outcome_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     path = matrix.write(made.matrix(made.result()), tmp_path)
     path.write_text(path.read_text().replace('"PASS"', '"GREENISH"'))
@@ -58,6 +66,21 @@ def test_an_outcome_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 )
 def test_the_exit_code_is_that_of_the_worst_cell(verdicts: tuple[Verdict, ...], asked: Literal["green", "verdicts"], code: int) -> None:
     assert matrix.exit_code(tuple(made.result(verdict) for verdict in verdicts), asked=asked) == code
+
+
+CODES = {
+    Outcome.SKIP: (0, 0),
+    Outcome.PASS: (0, 0),
+    Outcome.UNKNOWN: (2, 2),
+    Outcome.FAIL: (1, 0),
+    Outcome.ERROR: (3, 3),
+}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_its_exit_code_by_what_was_asked(outcome: Outcome) -> None:
+    results = (made.result(replace(made.RED, outcome=outcome)),)
+    assert (matrix.exit_code(results, asked="green"), matrix.exit_code(results, asked="verdicts")) == CODES[outcome]
 
 
 def test_a_known_red_cell_is_fine_only_with_its_cause() -> None:

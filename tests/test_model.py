@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.model import ADDONS, Cell, Outcome, Topology, parse_ordering, parse_ref, parse_topology, worst
+from lab.model import ADDONS, Cell, Outcome, Ref, Topology, parse_ordering, parse_ref, parse_topology, worst
 
 CELL = Cell(
     ref=parse_ref("replica@v2.25.0"), kube_version="v1.29.5", topology=Topology(control_planes=1), ordering=(("kube-vip",),), endpoint="vip"
@@ -31,6 +31,31 @@ def test_an_ordering_is_what_its_text_says(ordering: tuple[tuple[str, ...], ...]
 @given(orderings(), orderings())
 def test_two_orderings_have_two_ids(one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]) -> None:
     assert (replace(CELL, ordering=one).id == replace(CELL, ordering=other).id) == (one == other)
+
+
+TOPOLOGIES = st.builds(Topology, control_planes=st.integers(1, 9), workers=st.integers(0, 99))
+RELEASES = st.from_regex(r"v[0-9]{1,2}\.[0-9]{1,2}(\.[0-9]{1,2})?", fullmatch=True)
+REFS = st.builds(Ref, source=st.sampled_from(["replica", "kubespray"]), release=RELEASES)
+CELLS = st.builds(
+    Cell,
+    ref=REFS,
+    kube_version=st.sampled_from(["v1.28.6", "v1.29.5"]),
+    topology=TOPOLOGIES,
+    ordering=orderings(),
+    endpoint=st.sampled_from(["vip", "node"]),
+    mitigations=st.sampled_from([(), ("short-init",)]),
+)
+
+
+@given(TOPOLOGIES, REFS)
+def test_topologies_and_refs_are_what_their_text_says(topology: Topology, ref: Ref) -> None:
+    assert parse_topology(str(topology)) == topology
+    assert parse_ref(str(ref)) == ref
+
+
+@given(CELLS, CELLS)
+def test_two_cells_have_two_ids(one: Cell, other: Cell) -> None:
+    assert (one.id == other.id) == (one == other)
 
 
 @given(st.text())

@@ -95,13 +95,12 @@ def test_nothing_that_hides_failures_is_ever_set() -> None:
     [
         (replace(CELL, ordering=parse_ordering("cilium")), "addon 'cilium' cannot be installed yet"),
         (replace(CELL, ordering=parse_ordering("kube-vip+metallb")), "addon 'metallb' cannot be installed yet"),
-        (replace(CELL, ordering=parse_ordering("base > kube-vip")), "orderings of several stages"),
         (replace(CELL, topology=parse_topology("3cp+2w")), r"topology 3cp\+2w"),
         (replace(CELL, kube_version="v1.30.0"), "from v1.27.0 up to the minor version of v1.29.5"),
         (replace(CELL, ref=parse_ref("replica@v9.9.9")), "v2.25.0"),
         (replace(CELL, ref=parse_ref("kubespray@v2.24"), kube_version="v1.28.6"), "downloads by HTTP only"),
     ],
-    ids=["addon", "second addon", "stages", "topology", "kubernetes", "release", "downloads"],
+    ids=["addon", "second addon", "topology", "kubernetes", "release", "downloads"],
 )
 def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: str) -> None:
     with pytest.raises(ScenarioError, match=said):

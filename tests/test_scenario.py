@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab import plan, scenario
+from lab.datafile import dump_yaml
 from lab.errors import ScenarioError
 from lab.scenario import Scenario
 
@@ -62,6 +63,12 @@ def test_a_left_out_cell_keeps_its_reason(tmp_path: Path) -> None:
     assert [cell.ordering_text for cell in read.cells] == ["kube-vip"]
 
 
+def test_a_rule_covers_a_cell_only_where_all_its_fields_agree(tmp_path: Path) -> None:
+    rules = "exclude: [{orderings: [base], endpoints: [vip], because: both}, {because: of nothing}]\n"
+    read = load(tmp_path, HEAD + DEFAULTS + "cells: [{orderings: [base, kube-vip], endpoints: [node, vip]}]\n" + rules)
+    assert [(left.cell.ordering_text, left.cell.endpoint) for left in read.left_out] == [("base", "vip")]
+
+
 def test_the_same_cells_by_kubespray_itself(tmp_path: Path) -> None:
     text = (
         HEAD
@@ -93,6 +100,18 @@ def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
     [
         ("cells: [{orderings: [nope]}]\n", ["unknown addon 'nope'"]),
         ("cells: [{orderings: [nope]}, {refs: [v2]}]\n", ["unknown addon 'nope'", "ref 'v2' is not like"]),
+        ("cells: [{orderings: [nope]}, {refs: [replica@v9.9]}]\n", ["unknown addon 'nope'", "ref 'replica@v9.9'", "v2.25.1"]),
+        ("cells: [{kubernetes: v1.29.5}, {refs: [replica@v9.9]}]\n", ["cells.0.kubernetes: ", "ref 'replica@v9.9'"]),
+        ("cells: 3\nsurprise: 1\n", ["cells: ", "surprise: "]),
+        ("cells: [{endpoints: [moon]}, {topologies: [0cp]}]\n", ["cells.0.endpoints.0: ", "topology '0cp' is not like"]),
+        ("cells: [{beds: [clouds]}]\n", ["no bed 'clouds'", "containers"]),
+        ("cells: [{kubernetes: [v1.29.5/..]}]\n", ["Kubernetes 'v1.29.5/..' is not like v1.29.5"]),
+        (
+            "cells: [{}]\nmitigations: {a/b: {why: w, variables: {}}, none: {why: w, variables: {}}}\n",
+            ["mitigation 'a/b'", "mitigation 'none'"],
+        ),
+        ("cells: [{mitigations: [nope]}, {topologies: [3cp]}]\n", ["unknown mitigation 'nope'", "topology 3cp cannot be installed yet"]),
+        ("cells: [{}]\nexclude: [{mitigations: [nope], because: b}]\n", ["exclude.0: unknown mitigation 'nope'"]),
         ("cells: [{mitigations: [nope]}, {mitigations: [nada]}]\n", ["unknown mitigation 'nope'", "unknown mitigation 'nada'"]),
         ("cells: [{}]\nexclude: [{orderings: [kube-vip]}]\n", ["exclude.0: `because` is empty"]),
         ("cells: [{}]\nexclude: [{orderings: [kube-vip], because: all}]\n", ["no cell is left to run"]),
@@ -122,6 +141,35 @@ def test_free_text_is_a_scenario_or_one_error(tmp_path: Path, text: str) -> None
     (tmp_path / "one.yaml").write_text(text, encoding="utf-8", errors="ignore")
     with pytest.raises(ScenarioError):
         scenario.load(tmp_path / "one.yaml", check=plan.check)
+
+
+WORDS = ["replica@v2.25.0", "kubespray@v2.24", "v1.29.5", "kube-vip", "base > cilium", "3cp+2w", "vip", "none", "containers", "short"]
+GARBAGE = st.none() | st.integers() | st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]))
+FIELDS = ("refs", "kubernetes", "topologies", "orderings", "endpoints", "beds", "mitigations", "because")
+BLOCKS = st.dictionaries(st.sampled_from(FIELDS), st.lists(GARBAGE, max_size=2) | GARBAGE)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(BLOCKS, max_size=2), exclude=st.lists(BLOCKS, max_size=1), mitigation=GARBAGE)
+def test_fields_of_any_content_are_a_scenario_or_one_error(
+    tmp_path: Path, cells: list[object], exclude: list[object], mitigation: object
+) -> None:
+    defaults = {"refs": ["replica@v2.25.0"], "kubernetes": ["v1.29.5"], "orderings": ["kube-vip"]}
+    mitigations = {mitigation: {"why": "w", "variables": {}}}
+    whole = {"name": "one", "about": "a", "defaults": defaults, "mitigations": mitigations, "cells": cells, "exclude": exclude}
+    (tmp_path / "one.yaml").write_text(dump_yaml(whole), encoding="utf-8")
+    try:
+        read = scenario.load(tmp_path / "one.yaml", check=plan.check)
+    except ScenarioError:
+        return
+    assert read.cells
+    assert not {sign for cell in read.cells for sign in cell.id} & set("/\\ >@\n")
+
+
+@pytest.mark.parametrize("release", ["\\0", "a" * 300, "../v2.25.0", "v2.25.0/", " "])
+def test_a_release_that_is_no_name_of_one_is_refused(tmp_path: Path, release: str) -> None:
+    with pytest.raises(ScenarioError, match="is not like replica@"):
+        load(tmp_path, HEAD + DEFAULTS + f'cells: [{{refs: ["replica@{release}"]}}]\n')
 
 
 def test_the_scenarios_of_the_project_can_be_read() -> None:

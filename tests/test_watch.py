@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -59,11 +59,17 @@ class Nodes:
         return [Fact(probe=probe, node=node.name, text=text, at_s=self.clock_s) for probe, text in said.items()]
 
 
-def watching(nodes: Nodes, *, signature: Signature | None = None, patience: Literal["early", "full"] = "early") -> Watch:
+def watching(
+    nodes: Nodes,
+    *,
+    signature: Signature | None = None,
+    patience: Literal["early", "full"] = "early",
+    sample: Callable[[Node], Iterable[Fact]] | None = None,
+) -> Watch:
     return Watch(
         site=SITE,
         signatures=(signature or known(),),
-        sample=nodes.sample,
+        sample=sample or nodes.sample,
         stop=Event(),
         patience=patience,
         write=nodes.written.append,
@@ -187,6 +193,41 @@ def test_the_watch_samples_beside_the_block_and_ends_with_it(monkeypatch: pytest
     taken = watched.story().samples
     assert taken >= 5
     assert len(nodes.written) == taken
+
+
+def test_a_fault_of_a_sample_is_told_and_the_watch_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "EVERY_S", 0.001)
+    nodes, faults = Nodes(), iter([LookupError("no such field"), OSError(28, "no space left")])
+
+    def sample(node: Node) -> Iterable[Fact]:
+        if fault := next(faults, None):
+            raise fault
+        return nodes.sample(node)
+
+    with watching(nodes, sample=sample) as watched:
+        heard(watched, "start")
+        assert watched.stop.wait(timeout=10.0)
+    assert watched.story().missed == ("LookupError: no such field", "OSError: [Errno 28] no space left")
+    assert watched.story().stopped_for == "no-vip"
+
+
+def test_after_a_fault_of_a_sample_a_failure_must_hold_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "EVERY_S", 0.001)
+    nodes = Nodes()
+    asked: list[str] = []
+
+    def sample(node: Node) -> Iterable[Fact]:
+        if not watched.stop.is_set():
+            asked.append(node.name)
+        if len(asked) == 6:
+            raise LookupError("no such field")
+        return nodes.sample(node)
+
+    watched = watching(nodes, sample=sample)
+    heard(watched, "start")
+    with watched:
+        assert watched.stop.wait(timeout=10.0)
+    assert len(asked) == 6 + 12, "a sample takes a second of a clock that nothing else moves; it has to hold for ten"
 
 
 def test_the_watch_ends_when_the_block_breaks() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lab.check import Answer, Check, Target
+from lab.model import Site
 from tests import made
 
 
@@ -35,8 +36,8 @@ class Nodes:
         return SimpleNamespace(rc=rc, stdout=stdout, stderr="")
 
 
-def look(folder: Path, check: Check, nodes: Nodes) -> Answer:
-    """One look of `check` on the first node of its role."""
-    site = made.site(folder)
+def look(folder: Path, check: Check, nodes: Nodes, *, site: Site | None = None) -> Answer:
+    """One look of `check` on the first node of its role; on one control plane and a client where no site is given."""
+    site = site or made.site(folder)
     node = next(node for node in site.nodes if node.role == check.on)
     return check.look(Target(node=node, site=site, cell=made.cell(), hosts={one.name: nodes.host(one.name) for one in site.nodes}))

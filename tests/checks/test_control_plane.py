@@ -7,6 +7,7 @@ import pytest
 
 from lab.check import Answer
 from lab.checks.control_plane import CHECKS
+from tests import made
 from tests.checks.nodes import Nodes, look
 
 RUNNING = json.dumps({"containers": [{"id": "8f4d1c0a9b7e55", "state": "CONTAINER_RUNNING", "metadata": {"name": "x", "attempt": 1}}]})
@@ -65,3 +66,22 @@ def test_livez_is_ok_and_nothing_else(tmp_path: Path, name: str, address: str, r
 @pytest.mark.parametrize(("rc", "said", "ok"), [(0, "True", True), (0, "False", False), (0, "", False), (1, "NotFound", False)])
 def test_a_node_says_it_is_ready(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
     assert ask(tmp_path, "node Ready", Nodes({"kubectl": (rc, said)})).ok is ok
+
+
+@pytest.mark.parametrize(
+    ("ordering", "left"),
+    [
+        ("base", {"API through the VIP", "kube-vip", "node Ready"}),
+        ("kube-vip", {"node Ready"}),
+        ("cilium", {"API through the VIP", "kube-vip"}),
+        ("kube-vip+cilium", set()),
+    ],
+)
+def test_a_check_is_left_out_where_the_cell_cannot_have_what_it_asks(ordering: str, left: set[str]) -> None:
+    assert {one.name for one in CHECKS if one.lacks(made.cell(ordering))} == left
+
+
+def test_a_healthy_word_of_a_failed_command_is_not_health(tmp_path: Path) -> None:
+    assert ask(tmp_path, "etcd", Nodes({"etcdctl": (1, "one is healthy, another is not")})).ok is False
+    assert ask(tmp_path, "API on the node's address", Nodes({"curl": (52, "ok")})).ok is False
+    assert ask(tmp_path, "node Ready", Nodes({"kubectl": (1, "True")})).ok is False

@@ -1,11 +1,14 @@
 """Each check of the virtual IP, both ways, on what real nodes said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab.check import Answer
+from lab.check import Answer, Check
 from lab.checks.vip import AUTHORITY, CHECKS
+from lab.model import Node
+from tests import made
 from tests.checks.nodes import Nodes, look
 
 VIP = "10.231.0.100"
@@ -23,6 +26,26 @@ def ask(tmp_path: Path, name: str, nodes: Nodes) -> Answer:
 def test_the_vip_is_on_exactly_one_control_plane(tmp_path: Path, addresses: dict[str, list[str]], ok: bool, state: str) -> None:
     answer = ask(tmp_path, "VIP on exactly one node", Nodes({}, addresses=addresses))
     assert (answer.ok, answer.state) == (ok, state)
+
+
+def test_a_vip_on_two_control_planes_is_split_and_both_are_named(tmp_path: Path) -> None:
+    alone = made.site(tmp_path)
+    second = Node(name="cp2", role="control-plane", address="10.231.0.11")
+    site = replace(alone, nodes=(alone.nodes[0], second, alone.client))
+    nodes = Nodes({}, addresses={"cp1": ["10.231.0.10", VIP], "cp2": ["10.231.0.11", VIP]})
+    answer = look(tmp_path, next(one for one in CHECKS if one.name == "VIP on exactly one node"), nodes, site=site)
+    assert (answer.ok, answer.state) == (False, "cp1 cp2")
+
+
+def test_an_address_that_only_begins_like_the_vip_is_not_the_vip(tmp_path: Path) -> None:
+    assert ask(tmp_path, "VIP on exactly one node", Nodes({}, addresses={"cp1": [f"{VIP}0", VIP[:-1]]})).ok is False
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_each_check_is_asked_of_a_client_where_kube_vip_is_on_and_nowhere_else(check: Check) -> None:
+    assert check.on == "client"
+    assert check.lacks(made.cell("kube-vip")) == ""
+    assert check.lacks(made.cell("base")).startswith("kube-vip is off")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
+from dataclasses import replace
 from pathlib import Path
 
+from lab.model import CheckResult, Outcome
 from lab.reports import markdown
 from tests import made
 
@@ -20,6 +22,27 @@ def test_a_red_cell_has_its_chain_with_the_line_that_proves_each_link() -> None:
     assert "What to do: use super-admin.conf" in text
     assert "`slow-host`: not so on cp1: it is fast `load 0.1`" in text
     assert "would have ended with rc=124 after 4 x 300 s" in text
+
+
+def test_a_green_cell_is_a_row_and_no_section() -> None:
+    text = markdown.text(made.matrix(made.result(made.GREEN)))
+    assert "## PASS" not in text
+    assert text.count("all 2 check results are green") == 1
+
+
+def test_a_red_cell_says_which_checks_failed_and_which_threads_are_about_it() -> None:
+    failed = CheckResult(check="etcd", node="cp1", outcome=Outcome.FAIL, said="context deadline\nexceeded")
+    text = markdown.text(made.matrix(replace(made.result(made.RED), checks=(failed,))))
+    assert "- FAIL etcd on cp1: context deadline exceeded" in text
+    assert "Upstream: kubespray#11338" in text
+    assert "Checks that are not green" not in markdown.text(made.matrix(made.result(made.RED)))
+
+
+def test_what_a_cell_says_does_not_break_the_table_or_its_code() -> None:
+    said = replace(made.LOST, summary="a | b\n`c` d")
+    text = markdown.text(made.matrix(made.result(said)))
+    (row,) = [line for line in text.splitlines() if line.startswith("| replica of")]
+    assert row.endswith("| cause unknown: a \\| b 'c' d |")
 
 
 def test_a_cell_without_a_cause_says_where_to_look() -> None:

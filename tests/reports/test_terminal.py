@@ -1,9 +1,11 @@
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
 from lab.ability import Ability
 from lab.matrix import Matrix
+from lab.model import CheckResult, Outcome
 from lab.reports import terminal
 from tests import made
 
@@ -27,8 +29,20 @@ def test_the_chain_of_a_red_cell_is_shown_from_symptom_to_cause() -> None:
 
 def test_a_green_cell_is_a_row_and_no_explanation() -> None:
     text = shown(made.matrix(made.result(made.GREEN)))
-    assert "PASS" in text
+    assert text.count("PASS") == text.count("all 2 check results are green") == 1
     assert "from symptom to cause" not in text
+
+
+def test_a_red_cell_says_which_checks_failed_and_which_threads_are_about_it() -> None:
+    failed = CheckResult(check="etcd", node="cp1", outcome=Outcome.FAIL, said="context deadline exceeded")
+    text = shown(made.matrix(replace(made.result(made.RED), checks=(failed,))))
+    assert "FAIL etcd on cp1: context deadline exceeded" in text
+    assert "upstream: kubespray#11338" in text
+    assert "checks that are not green" not in shown(made.matrix(made.result(made.RED)))
+
+
+def test_a_cell_without_a_cause_says_where_to_look() -> None:
+    assert "cells/a/evidence/cp1/kubelet-journal.txt" in shown(made.matrix(made.result(made.LOST)))
 
 
 def test_text_that_looks_like_markup_is_shown_as_it_is() -> None:
