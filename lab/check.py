@@ -13,6 +13,7 @@ import testinfra
 
 from lab.deadline import pause, ticks_s, until
 from lab.errors import CheckError
+from lab.mask import mask
 from lab.model import Cell, CheckResult, Node, Outcome, Role, Site
 
 BETWEEN_S = 5.0  # between the two looks of every check; kube-vip's lease runs out after 5 s
@@ -50,7 +51,7 @@ class Target:
         """Run `command` (with testinfra's quoting of %s) on `node`, or on the check's own."""
         host = self.hosts[(node or self.node).name]
         done = host.run(f"timeout {COMMAND_LIMIT_S:g} {command}", *args)  # type: ignore[attr-defined]
-        return Said(rc=done.rc, text=f"{done.stdout}{done.stderr}".strip())
+        return Said(rc=done.rc, text=mask(f"{done.stdout}{done.stderr}".strip()))
 
     def addresses(self, node: Node) -> tuple[str, ...]:
         """All addresses of the cluster interface of `node`."""

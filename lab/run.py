@@ -1,6 +1,7 @@
 """The one loop: a cell in, its result out. The only module that knows every seam."""
 
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -186,7 +187,10 @@ def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, sou
 
     with lab.journal.step(cell.id, f"stage {stage.name}"), watch:
         run = installer.install(stage, site=site, playbooks=source, folder=folder, on_event=heard, stop=stop, limit_s=STAGE_LIMIT_S)
-    seen.stories.append(watch.story())
+    story = watch.story()
+    seen.stories.append(story)
+    for why, times in Counter(story.missed).items():
+        lab.journal.say(cell.id, f"{times} sample(s) could not be taken: {why}")
     for node in site.members:
         _see_images(site, node)
     if any(event_kind == "unreachable" for event_kind in tasks.ended_as):
