@@ -4,7 +4,8 @@ Binaries, tarballs and image archives are hard links into the cache: nothing sta
 """
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from lab.errors import ScenarioError
 from lab.model import Deviation
 
 KIND = "artifacts"
-LAYOUT = "1"  # of the folder; a change here makes the old entries unused
+LAYOUT = "2"  # of the folder; a change here makes the old entries unused
 SHARED = ("etcd", "kube-vip", "coredns", "cni-plugins", "crictl", "pause")
+ADDED: Mapping[str, tuple[str, ...]] = {"cilium": ("cilium", "helm"), "metallb": ("metallb", "echo")}  # addon -> what it needs besides
+ON_NODES = {"kubernetes": ("kubelet", "kubeadm", "kubectl"), "helm": ("helm",)}  # component -> names its first program is fetched under
 PLACEHOLDER = """#!/bin/sh
 echo "$0 is a placeholder of spraylab, not the real program: nodes bring their own container engine" >&2
 exit 1
@@ -43,23 +46,24 @@ def kube_versions() -> Mapping[str, str]:
     return {declared.version: name for name, declared in loaded if declared.name == "kubernetes"}
 
 
-def missing(kube_version: str) -> tuple[str, ...]:
+def missing(kube_version: str, addons: Iterable[str] = ()) -> tuple[str, ...]:
     """The components that `prepare` would have to build. Raises as it does, but builds nothing."""
-    names, declared, found = _wanted(kube_version)
+    names, declared, found = _wanted(kube_version, addons)
     return tuple(n for n in names if cachedir.entry(component.KIND, component.key(component.FOLDER / n, declared[n], found)) is None)
 
 
-def prepare(kube_version: str, *, on_progress: OnProgress = lambda _: None) -> Artifacts:
-    """What the nodes of a cell with `kube_version` (`v1.29.5`) install; builds what is missing of it, and nothing else.
+def prepare(kube_version: str, addons: Iterable[str] = (), *, on_progress: OnProgress = lambda _: None) -> Artifacts:
+    """What the nodes of a cell with `kube_version` (`v1.29.5`) and `addons` install; builds what is missing of it, and nothing else.
 
-    Raises ScenarioError for a version that no component builds, BuildError and HostError as component.build.
+    What modules bring and no image holds, such as manifests, stands under its name. Raises ScenarioError for a version
+    that no component builds, BuildError and HostError as component.build.
     """
-    names, declared, found = _wanted(kube_version)
+    names, declared, found = _wanted(kube_version, addons)
     keys = [component.key(component.FOLDER / name, declared[name], found) for name in names]
     key = f"{kube_version}-{cachedir.digest((LAYOUT, archive.LAYOUT, PLACEHOLDER, *keys))}"
     if cachedir.entry(KIND, key) is None:
         entries = component.build(names, on_progress=on_progress)
-        path = cachedir.obtain(KIND, key, lambda folder: _fill(folder, declared, entries=entries, arch=found.arch))
+        path = cachedir.obtain(KIND, key, lambda folder: _fill(folder, declared, addons, entries=entries, arch=found.arch))
     else:
         for name in names:
             on_progress(Progress(component=name, state="cached"))
@@ -68,7 +72,7 @@ def prepare(kube_version: str, *, on_progress: OnProgress = lambda _: None) -> A
     return Artifacts(path=path, versions=versions, deviations=_deviations(declared, found.version))
 
 
-def _wanted(kube_version: str) -> tuple[tuple[str, ...], Mapping[str, Component], toolchain.Toolchain]:
+def _wanted(kube_version: str, addons: Iterable[str]) -> tuple[tuple[str, ...], Mapping[str, Component], toolchain.Toolchain]:
     known = kube_versions()
     if kube_version not in known:
         raise ScenarioError(
@@ -76,22 +80,24 @@ def _wanted(kube_version: str) -> tuple[tuple[str, ...], Mapping[str, Component]
             f"lab/components/ builds {', '.join(sorted(known))}",
             "name one of them, or add lab/components/kubernetes-<minor>/",
         )
-    names = (known[kube_version], *SHARED)
+    added = (name for addon in sorted(set(addons)) for name in ADDED.get(addon, ()))
+    names = (known[kube_version], *SHARED, *dict.fromkeys(added))
     declared = {name: component.load(name) for name in names}
     found = toolchain.find()
     return names, declared, found
 
 
-def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[str, Path], arch: str) -> None:
+def _fill(folder: Path, declared: Mapping[str, Component], addons: Iterable[str], *, entries: Mapping[str, Path], arch: str) -> None:
     images = folder / "images"
     images.mkdir()
     for name, its in declared.items():
         programs = entries[name] / "bin"
-        if its.image is not None:
-            os.link(archive.image(its.name, its.image, programs=programs, arch=arch), images / f"{its.name}.tar")
-        if its.name == "kubernetes":
-            for program in ("kubelet", "kubeadm", "kubectl"):
-                os.link(programs / "kubernetes", folder / program)
+        for one in (one for one in its.images if not one.needed_by or set(one.needed_by) & set(addons)):
+            os.link(archive.image(one, programs=programs, arch=arch), images / f"{one.name}.tar")
+        for program in ON_NODES.get(its.name, ()):
+            os.link(programs / its.builds[0].program, folder / program)
+        for file in its.files.keys() - {inside for one in its.images for inside in one.files.values()}:
+            _link(entries[name] / "files" / file, folder / file)
     top = f"etcd-{declared['etcd'].version}-linux-{arch}"
     os.link(_tarball("etcd.tar.gz", declared["etcd"], entry=entries["etcd"], top=f"{top}/"), folder / "etcd.tar.gz")
     os.link(_tarball("cni.tgz", declared["cni-plugins"], entry=entries["cni-plugins"]), folder / "cni.tgz")
@@ -102,6 +108,13 @@ def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[s
             (folder / name).chmod(0o755)
         else:
             os.link(archive.tarball(name, {member: PLACEHOLDER}, content=""), folder / name)
+
+
+def _link(source: Path, to: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, to, copy_function=os.link)
+    else:
+        os.link(source, to)
 
 
 def _tarball(name: str, declared: Component, *, entry: Path, top: str = "") -> Path:
@@ -124,4 +137,4 @@ def _deviations(declared: Mapping[str, Component], go_version: str) -> tuple[Dev
             why="the nodes' root brings containerd and runc; kubespray fetches these archives all the same",
         ),
     )
-    return general + tuple(deviation for its in declared.values() for deviation in its.deviations)
+    return general + tuple(deviation for its in declared.values() for deviation in component.deviations(its))

@@ -3,18 +3,21 @@
 A component is a folder lab/components/<name>/: component.yaml, go.mod, go.sum and what they need. Its cache entry holds bin/.
 """
 
+import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from lab import cachedir, datafile, toolchain
+from lab import cachedir, datafile, override, toolchain
 from lab.command import run
 from lab.deadline import ticks_s
 from lab.errors import BuildError, HostError, ScenarioError
 from lab.model import Completed, Deviation
+from lab.override import Override
 from lab.toolchain import Toolchain
 
 FOLDER = Path(__file__).parent / "components"
@@ -39,12 +42,27 @@ class Build(datafile.Schema):
 
 
 class Image(datafile.Schema):
-    """What stands in the component's image: `files` path -> program, `links` path -> what it points at."""
+    """What stands in an image of the component: `files` path -> program or file of the component, `links` path -> what it points at.
 
+    `needed_by`: the addons without which no node needs it, none: always; `packages`: of Debian, for the root it stands on, none:
+    nothing else is in it; `without`: shell patterns of what they bring and the image is not to have.
+    """
+
+    name: str
     tags: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    needed_by: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     files: dict[str, str]
     links: dict[str, str] = {}
+
+
+class ModuleFile(datafile.Schema):
+    """A file or folder that a pinned module brings; it ends up in files/, beside bin/."""
+
+    module: str
+    path: str
 
 
 class Component(datafile.Schema):
@@ -61,7 +79,9 @@ class Component(datafile.Schema):
     ldflags: str = "-s -w"
     builds: tuple[Build, ...]
     aliases: tuple[str, ...] = ()
-    image: Image | None = None
+    images: tuple[Image, ...] = ()
+    files: dict[str, ModuleFile] = {}
+    overrides: tuple[Override, ...] = ()
     expected_s: float
     needs_mib: int
     deviations: tuple[Deviation, ...] = ()
@@ -109,11 +129,17 @@ def build(
     return {name: _one(folder / name, component, found=found, on_progress=on_progress, free=free) for name, component in components.items()}
 
 
+def deviations(component: Component) -> tuple[Deviation, ...]:
+    """How `component`, built on this host, departs from what its project releases."""
+    return component.deviations + tuple(one.deviation for one in override.needed(component.overrides))
+
+
 def key(folder: Path, component: Component, found: Toolchain) -> str:
-    """The name of the cache entry for what stands in `folder` now, built by that Go; ends with the content's digest."""
+    """The name of the cache entry for what stands in `folder` now, built by that Go on this host; ends with the content's digest."""
     parts: list[str | bytes] = [found.version, found.arch, *(f"{name}={value}" for name, value in sorted(FIXED_ENV.items()))]
     for path in _files(folder, component):
         parts += [path.name, path.read_bytes()]
+    parts += [f"host has no {one.unless_host_has}" for one in override.needed(component.overrides)]
     return f"{folder.name}-{cachedir.digest(parts)}"
 
 
@@ -155,16 +181,36 @@ def _make(folder: Path, component: Component, *, part: Path, found: Toolchain) -
         shutil.copy(path, work / path.name)
     go, go_cache = toolchain.program(found), cachedir.root() / "go"
     env = {**FIXED_ENV, "GOARCH": found.arch, "GOMODCACHE": str(go_cache / "mod"), "GOCACHE": str(go_cache / "build")}
+    folder_of = partial(_module_folder, folder.name, work=work, go=go, env=env)
+    overrides = override.arguments(override.needed(component.overrides), work, place_of=folder_of)
     for item in component.builds:
-        argv = [str(go), "build", "-trimpath", "-ldflags", item.ldflags or component.ldflags]
+        argv = [str(go), "build", "-trimpath", *overrides, "-ldflags", item.ldflags or component.ldflags]
         argv += ["-tags", item.tags] if item.tags else []
         argv += ["-o", str(programs / item.program), item.package]
         done = run(tuple(argv), limit_s=BUILD_LIMIT_S, cwd=work, env=env)
         if done.rc != 0:
             raise _failure(folder.name, done, env)
+    for name, wanted in component.files.items():
+        _copy(folder_of(wanted.module) / wanted.path, part / "files" / name)
     for alias in component.aliases:
         (programs / alias).symlink_to(component.builds[0].program)
     shutil.rmtree(work)
+
+
+def _module_folder(component: str, module: str, *, work: Path, go: Path, env: Mapping[str, str]) -> Path:
+    """Where `module` stands in the module cache; fetched and compared with go.sum first if need be."""
+    done = run((str(go), "mod", "download", "-json", module), limit_s=BUILD_LIMIT_S, cwd=work, env=env)
+    if done.rc != 0:
+        raise _failure(component, done, env)
+    return Path(json.loads(done.stdout)["Dir"])
+
+
+def _copy(source: Path, to: Path) -> None:
+    to.parent.mkdir(exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, to, symlinks=True)
+    else:
+        shutil.copyfile(source, to)
 
 
 def _failure(name: str, done: Completed, env: Mapping[str, str]) -> BuildError | HostError:

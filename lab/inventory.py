@@ -58,4 +58,7 @@ def _addresses(stage: Stage, site: Site) -> dict[str, object]:
         addresses["loadbalancer_apiserver"] = {"address": site.slot.vip, "port": API_PORT}
     if "kube-vip" in stage.addons:
         addresses["kube_vip_address"] = site.slot.vip
+    if "metallb" in stage.addons:
+        pools = {"primary": {"ip_range": [site.slot.pool], "auto_assign": True}}
+        addresses["metallb_config"] = {"address_pools": pools, "layer2": ["primary"]}
     return addresses

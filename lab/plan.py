@@ -21,8 +21,10 @@ ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
         "kube_vip_interface": "eth0",
         "kube_vip_services_enabled": False,
     },
+    "metallb": {"metallb_enabled": True, "metallb_speaker_enabled": True, "metallb_namespace": "metallb-system"},
 }
 NETWORK_ADDONS = frozenset({"cilium"})
+NETWORK_USERS = frozenset({"metallb"})  # cannot run without a pod network; without one of NETWORK_ADDONS it is the plain one
 
 
 class ChangeSchema(Schema):
@@ -36,7 +38,7 @@ class GroupSchema(Schema):
     """Variables that depart for one reason."""
 
     why: str
-    when: Literal["always", "no-cni"]
+    when: Literal["always", "no-network", "plain-network"]
     source: Literal["any", "kubespray"]
     variables: dict[str, ChangeSchema]
 
@@ -130,6 +132,21 @@ def deviations(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapp
     return tuple(told[what] for what in sorted(told))
 
 
+def addons_of(cell: Cell) -> tuple[str, ...]:
+    """All addons that are on after the last stage, in the order of the stages."""
+    return tuple(name for addons in cell.ordering for name in addons)
+
+
+def needs_network(cell: Cell) -> bool:
+    """Whether some stage of `cell` turns on what cannot run without a pod network."""
+    return bool({*NETWORK_ADDONS, *NETWORK_USERS} & set(addons_of(cell)))
+
+
+def has_plain_network(cell: Cell, on: tuple[str, ...]) -> bool:
+    """Whether pods of `cell` have the lab's own bridges for a network while the addons `on` are on."""
+    return needs_network(cell) and not NETWORK_ADDONS & set(on)
+
+
 def _endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
     """The VIP from the stage on that turns kube-vip on; where no stage does, what the cell says holds throughout."""
     late = any("kube-vip" in addons for addons in cell.ordering) and "kube-vip" not in on
@@ -176,7 +193,8 @@ def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: Nod
 
 
 def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
-    return group.source in ("any", cell.ref.source) and (group.when == "always" or not NETWORK_ADDONS & set(on))
+    holds = {"always": True, "no-network": not needs_network(cell), "plain-network": has_plain_network(cell, on)}
+    return group.source in ("any", cell.ref.source) and holds[group.when]
 
 
 def _values(departures: list[Departure]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Literal
 
-from lab import artifacts, bed, check, component, evidence, host, installer, plan, playbooks, release, signature, verdict
+from lab import artifacts, bed, check, component, evidence, host, installer, network, plan, playbooks, release, signature, verdict
 from lab.command import ssh
 from lab.deadline import now_s, ticks_s
 from lab.engine import Engine
@@ -86,12 +86,14 @@ def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
     facts = release.load(cell.ref.release)
     with ExitStack() as stack:
         with lab.journal.step(cell.id, "components"):
-            made = artifacts.prepare(cell.kube_version, on_progress=partial(_built, lab, cell))
+            made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=partial(_built, lab, cell))
         source = stack.enter_context(_playbooks(cell, facts, lab, folder))
         needs = host.node_needs(host.facts())
         stages = plan.stages(cell, facts, needs=needs, versions=made.versions)
         seen.deviations = (*made.deviations, *plan.deviations(cell, facts, needs=needs, versions=made.versions))
         site = stack.enter_context(_nodes(cell, lab, folder, artifacts=made.path, seen=seen))
+        if plan.has_plain_network(cell, stages[0].addons):
+            network.place(site)
         for stage in stages:
             seen.stages.append(_install(stage_folder(folder, stage.index), cell, lab, seen, site=site, source=source, stage=stage))
             if seen.stages[-1].rc != 0:

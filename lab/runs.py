@@ -75,7 +75,8 @@ def ready(cells: Iterable[Cell], options: Options) -> None:
     if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
         why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
         raise HostError("not enough room on the disk for a run", why, "make room there, or run in a folder on a larger disk")
-    missing = {name for kube in {cell.kube_version for cell in wanted} for name in artifacts.missing(kube)}
+    asked = {(cell.kube_version, plan.addons_of(cell)) for cell in wanted}
+    missing = {name for kube_version, addons in asked for name in artifacts.missing(kube_version, addons)}
     if missing:
         toolchain.program(toolchain.find())
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)

@@ -11,6 +11,7 @@ from lab import archive
 from lab.component import Image
 
 DECLARED = Image(
+    name="thing",
     tags=("registry.example/one:v1", "registry.example/two:v1"),
     entrypoint=("/bin/one",),
     files={"/bin/one": "one"},
@@ -32,7 +33,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 def _image(programs: Path, declared: Image = DECLARED) -> Path:
-    return archive.image("thing", declared, programs=programs, arch="amd64")
+    return archive.image(declared, programs=programs, arch="amd64")
 
 
 def _read(path: Path, member: str) -> bytes:

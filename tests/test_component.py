@@ -172,5 +172,5 @@ def test_every_component_of_the_lab_is_declared_whole(name: str) -> None:
     assert lines.startswith("module spraylab/")
     assert all(item.package == "." or item.package in lines for item in declared.builds)
     assert all((component.FOLDER / name / source).exists() for source in declared.sources)
-    assert declared.image is None or set(declared.image.files.values()) <= programs
+    assert {program for image in declared.images for program in image.files.values()} <= programs | declared.files.keys()
     assert not list((component.FOLDER / name).glob("*.work"))

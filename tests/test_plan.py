@@ -94,7 +94,7 @@ def test_nothing_that_hides_failures_is_ever_set() -> None:
     ("cell", "said"),
     [
         (replace(CELL, ordering=parse_ordering("cilium")), "addon 'cilium' cannot be installed yet"),
-        (replace(CELL, ordering=parse_ordering("kube-vip+metallb")), "addon 'metallb' cannot be installed yet"),
+        (replace(CELL, ordering=parse_ordering("kube-vip+cilium")), "addon 'cilium' cannot be installed yet"),
         (replace(CELL, topology=parse_topology("3cp+2w")), r"topology 3cp\+2w"),
         (replace(CELL, kube_version="v1.30.0"), "from v1.27.0 up to the minor version of v1.29.5"),
         (replace(CELL, ref=parse_ref("replica@v9.9.9")), "v2.25.0"),

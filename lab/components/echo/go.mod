@@ -1,0 +1,3 @@
+module spraylab/echo
+
+go 1.24
