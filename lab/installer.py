@@ -28,9 +28,7 @@ SAID_CHARACTERS = 3000  # of a failed task, in the result; the log has all of it
 OnEvent = Callable[[TaskEvent], None]
 
 
-def install(
-    stage: Stage, *, site: Site, playbooks: Playbooks, folder: Path, on_event: OnEvent, stop: Event, limit_s: float
-) -> StageRun:
+def install(stage: Stage, *, site: Site, playbooks: Playbooks, folder: Path, on_event: OnEvent, stop: Event, limit_s: float) -> StageRun:
     """Run `stage` on the nodes of `site`; a playbook that fails is a value.
 
     folder: gets inventory/, ansible.log and events.jsonl, secrets masked. on_event: called from another thread with each

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from lab.datafile import decode
 from lab.errors import ScenarioError
-from lab.model import CheckResult, Deviation, Outcome, StageRun, Verdict, worst
+from lab.model import CheckResult, Deviation, Outcome, Prediction, StageRun, Verdict, worst
 
 SCHEMA = "spraylab/matrix"
 VERSION = 1
@@ -23,7 +23,8 @@ class CellResult:
     """What one cell gave. `because`: why the scenario has it; `ref`: as reports call it; `verdict_after_s`: seconds from
     the first node to the verdict; `ports`: what the listeners sampled during kubeadm init say about ports 6443, 10257 and
     10259; `limits`: what the bed cannot show; `evidence`: folder below the run's; `known`: upstream threads of a cell
-    that is known to be red by this finding."""
+    that is known to be red by this finding; `predicted`: what the preflight said before; `judged_in`: the cell on whose nodes it was
+    judged, empty for its own; `host_load`: what the host lacked meanwhile, empty when nothing; `memory_mib`: node -> most it used."""
 
     id: str
     ref: str
@@ -31,6 +32,7 @@ class CellResult:
     topology: str
     ordering: str
     endpoint: str
+    network: str = "plain"
     bed: str
     mitigations: tuple[str, ...]
     because: str
@@ -45,6 +47,10 @@ class CellResult:
     verdict_after_s: float | None = None
     evidence: str = ""
     known: tuple[str, ...] = ()
+    predicted: tuple[Prediction, ...] = ()
+    judged_in: str = ""
+    host_load: str = ""
+    memory_mib: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """The nouns of the lab as frozen values. No I/O, no decisions beyond naming and ordering."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -9,6 +8,7 @@ from typing import Literal
 
 ADDONS = ("kube-vip", "metallb", "cilium")
 Endpoint = Literal["vip", "node"]
+Network = Literal["plain", "none"]
 Role = Literal["control-plane", "worker", "client"]
 
 
@@ -52,14 +52,15 @@ class Topology:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One run to do. `ordering`: the addons each stage turns on; `((),)` is base. `variables`: name and YAML value
-    of what the mitigations change."""
+    """One run to do. `ordering`: the addons each stage turns on; `((),)` is base. `network`: what pods have for a network while
+    no addon is one, the lab's plain bridges or nothing. `variables`: name and YAML value of what the mitigations change."""
 
     ref: Ref
     kube_version: str
     topology: Topology
     ordering: tuple[tuple[str, ...], ...]
     endpoint: Endpoint
+    network: Network = "plain"
     bed: str = "containers"
     mitigations: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
@@ -74,7 +75,8 @@ class Cell:
         """Stable and readable; fit for a folder and for pytest's -k, whose grammar knows neither `>` nor `@`."""
         ordering = self.ordering_text.replace(" > ", "..")
         fields = [f"{self.ref.source}-{self.ref.release}", f"k8s-{self.kube_version}", str(self.topology), ordering]
-        fields += [self.endpoint, self.bed, *(f"with-{name}" for name in self.mitigations)]
+        fields += [self.endpoint, *(["no-network"] if self.network == "none" else []), self.bed]
+        fields += [f"with-{name}" for name in self.mitigations]
         return ":".join(fields)
 
 
@@ -189,13 +191,24 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One assertion on one node. `said`: what was seen, once per look."""
+    """One assertion on one node. `said`: what was seen, once per look; `measured`: name with its unit -> number."""
 
     check: str
     node: str
     outcome: Outcome
     said: str
     duration_s: float = 0.0
+    measured: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What the preflight expects of a cell before any node exists. `rule`: the check of the preflight; `signature`: of the failure
+    it names, empty where none is catalogued."""
+
+    rule: str
+    signature: str
+    says: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,34 +280,3 @@ class Verdict:
     def cause(self) -> str:
         """Signature of the first finding; empty when the cause is unknown or there is none."""
         return self.findings[0].signature if self.findings else ""
-
-
-_TOPOLOGY = re.compile(r"(?P<cp>[1-9]\d*)cp(\+(?P<w>[1-9]\d*)w)?")
-
-
-def parse_topology(text: str) -> Topology:
-    """`3cp+2w` -> Topology; ValueError says what is allowed."""
-    if not (match := _TOPOLOGY.fullmatch(text)):
-        raise ValueError(f"topology {text!r} is not like 1cp, 3cp or 3cp+2w")
-    return Topology(control_planes=int(match["cp"]), workers=int(match["w"] or 0))
-
-
-def parse_ref(text: str) -> Ref:
-    """`replica@v2.25.0` -> Ref; ValueError says what is allowed."""
-    source, at, release = text.partition("@")
-    if source not in ("replica", "kubespray") or not at or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", release):
-        raise ValueError(f"ref {text!r} is not like replica@v2.25.0 or kubespray@v2.25.1")
-    return Ref(source="replica" if source == "replica" else "kubespray", release=release)
-
-
-def parse_ordering(text: str) -> tuple[tuple[str, ...], ...]:
-    """`cilium > kube-vip+metallb` -> stages; ValueError names every part that is wrong."""
-    stages = tuple(tuple(part.strip() for part in stage.split("+")) for stage in text.split(">"))
-    stages = tuple(() if stage == ("base",) else stage for stage in stages)
-    names = [name for stage in stages for name in stage]
-    wrong = [f"unknown addon {name!r}" for name in names if name not in ADDONS]
-    wrong += [f"addon {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    wrong += ["base can only be the first stage"] if any(not stage for stage in stages[1:]) else []
-    if wrong:
-        raise ValueError(f"ordering {text!r}: {', '.join(wrong)}; addons are {', '.join(ADDONS)}, joined by + and >")
-    return tuple(tuple(sorted(stage, key=ADDONS.index)) for stage in stages)

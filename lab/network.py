@@ -31,9 +31,7 @@ def conflist(index: int) -> str:
 
 def script(site: Site, node: Node) -> str:
     """What a shell of `node` does to join the network; reads the CNI configuration from its input."""
-    routes = [
-        f"ip route replace {pods_of(index)} via {other.address}" for index, other in enumerate(site.members) if other is not node
-    ]
+    routes = [f"ip route replace {pods_of(index)} via {other.address}" for index, other in enumerate(site.members) if other is not node]
     bridged = "echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables"  # answers of a Service on the same bridge go back the way they came
     return "\n".join(["set -eu", f"mkdir -p {CONFLIST.rpartition('/')[0]}", f"cat >{CONFLIST}", bridged, *routes])
 

@@ -248,6 +248,7 @@ def _result(cell: Cell, lab: Lab, seen: _Seen, *, judged: Verdict, started_at_s:
         topology=str(cell.topology),
         ordering=cell.ordering_text,
         endpoint=cell.endpoint,
+        network=cell.network,
         bed=cell.bed,
         mitigations=cell.mitigations,
         because=lab.because.get(cell.id, ""),

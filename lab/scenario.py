@@ -11,9 +11,9 @@ from typing import Annotated, Literal, TypeVar
 from lab import bed, release
 from lab.datafile import Checked, Schema, dump_yaml, read
 from lab.errors import ScenarioError
-from lab.model import Cell, Endpoint, Ref, Topology, parse_ordering, parse_ref, parse_topology
+from lab.model import Cell, Endpoint, Ref, Topology
+from lab.notation import Ordering, parse_ordering, parse_ref, parse_topology
 
-Ordering = tuple[tuple[str, ...], ...]
 Source = Literal["replica", "kubespray"]
 T = TypeVar("T")
 

@@ -17,9 +17,8 @@ from lab.model import (
     StageRun,
     Topology,
     Verdict,
-    parse_ordering,
-    parse_ref,
 )
+from lab.notation import parse_ordering, parse_ref
 
 LEASE = 'leases "plndr-cp-lock" is forbidden: User "kubernetes-admin"'
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from lab import plan
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
-from lab.model import Cell, Endpoint, parse_ordering, parse_ref, parse_topology
+from lab.model import Cell, Endpoint
+from lab.notation import parse_ordering, parse_ref, parse_topology
 from lab.release import load
 
 LAPTOP = NodeNeeds(cgroup_driver="systemd", feature_gates=(), nofile=None, nproc=None, restrict_oom=False)

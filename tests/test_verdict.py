@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from lab.model import Cell, CheckResult, Finding, Link, Outcome, RuledOut, StageRun, parse_ordering, parse_ref, parse_topology
+from lab.model import Cell, CheckResult, Finding, Link, Outcome, RuledOut, StageRun
+from lab.notation import parse_ordering, parse_ref, parse_topology
 from lab.release import KubeadmInit
 from lab.signature import Matched
 from lab.verdict import judge, would_end
