@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lab import ability, cachedir, component, engine, gc, host, matrix, runs, scenario
+from lab import ability, cachedir, component, engine, gc, host, matrix, ready, runs, scenario
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
 from lab.journal import Line
@@ -16,7 +16,8 @@ from lab.reports import progress, terminal
 
 PROJECT = Path(__file__).parent.parent
 BAD_INPUT = 4
-CELL_OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs")
+CELL_OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
+FLAGS = {"no_reuse": "--no-reuse", "resume": "--resume", "failed": "--failed"}
 
 
 class Command(click.Group):
@@ -49,6 +50,11 @@ def _of_cells(verb: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option("--slot", type=int, help="The fixed subnet to use, 0 to 15."),
             click.option("--runs", type=click.Path(path_type=Path), help="Gets a folder per run; default: runs."),
+            click.option("--jobs", type=click.IntRange(min=1), help="Sets of nodes at once; default: as many as the host has room for."),
+            click.option("--no-reuse", is_flag=True, help="Nodes of its own for every cell; no stage is shared."),
+            click.option("--seed", type=int, help="Shuffle the order; default: that of the scenario."),
+            click.option("--resume", is_flag=True, help="Go on with the newest run of this scenario."),
+            click.option("--failed", is_flag=True, help="As --resume, and run what was red again."),
             click.option("-k", "only", help="Run only cells whose id matches, as pytest's -k."),
         )
     ):
@@ -88,6 +94,7 @@ def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
         f"--rootdir={PROJECT}",
     ]
     arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
+    arguments += [flag for name, flag in FLAGS.items() if options[name]]
     arguments += ["-k", str(options["only"])] if options["only"] else []
     sys.stdout.flush()
     os.execv(sys.executable, arguments)  # noqa: S606 - the same Python
@@ -112,7 +119,7 @@ def list_(name: str | None) -> None:
     """List the scenarios and their cells, without touching an engine."""
     paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
     for path in paths:
-        read = scenario.load(path, check=runs.installable)
+        read = scenario.load(path, check=ready.installable)
         click.echo(f"{read.name}: {read.about}")
         because = dict(read.because)
         for cell in read.cells:
@@ -171,7 +178,7 @@ def gc_(choice: engine.Choice, *, yes: bool) -> None:
 @main.command()
 @click.argument("cell")
 @click.argument("node")
-@click.option("--runs", "folder", type=click.Path(path_type=Path), default=runs.FOLDER, help="Folder of runs.")
+@click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs.")
 def shell(cell: str, node: str, folder: Path) -> None:
     """Open a shell on NODE (cp1, client) of CELL, whose nodes --keep left running; a part of the cell's id will do."""
     configs = sorted(folder.absolute().glob(f"*/cells/*{cell}*/ssh_config"))

@@ -56,13 +56,13 @@ def sample(site: Site, node: Node) -> tuple[Fact, ...]:
     return _take(site, node, {name: probe for name, probe in probes().items() if probe.watch and probe.on == "cluster"})
 
 
-def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...]) -> Evidence:
+def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...], told: Mapping[str, str] | None = None) -> Evidence:
     """Every fact of every node, written below `folder` as <node>/<probe>.txt and facts.json.
 
-    runs: how the stages ended, which is a fact of the lab itself.
+    runs: how the stages ended, which is a fact of the lab itself; told: further ones, name -> text.
     """
-    told = "\n".join(_told(run) for run in runs)
-    facts = [Fact(probe="init", node=LAB, text=told, at_s=now_s(), command="ansible-playbook")]
+    of_lab = {"init": "\n".join(_told(run) for run in runs), **(told or {})}
+    facts = [Fact(probe=name, node=LAB, text=text, at_s=now_s(), command="spraylab") for name, text in of_lab.items()]
     with ThreadPoolExecutor(max_workers=len(site.nodes)) as pool:  # a probe of a VIP that nobody holds waits for seconds
         facts += chain.from_iterable(pool.map(partial(_of_node, site), site.nodes))
     for fact in facts:

@@ -1,7 +1,7 @@
 """The one stream of facts of a run: one JSON line each, told to listeners as it is written, and read back later."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,12 +14,13 @@ from lab.mask import mask
 
 FILE = "journal.jsonl"
 WHOLE = ""  # the step that is the whole cell
-RUNS_LOOKED_AT = 20  # the newest runs, for how long a step took last time
+JUDGED = "judged"  # the kind of line that ends a stage: `more` has the cell it makes (at), its topology and what it turned on (stage)
+LOOKED_AT_BYTES = 64 * 2**20  # of the newest journals, for how long a step took last time: a fifth of a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One fact. `kind`: run, cell, began, ended, task, sample, check, verdict, said; `at_s`: Unix time; `name`: of the
+    """One fact. `kind`: cell, began, ended, task, build, sample, check, judged, verdict, host, said; `at_s`: Unix time; `name`: of the
     step, task or check; `duration_s` of what ended; `more`: what only this kind has."""
 
     at_s: float
@@ -79,23 +80,40 @@ def _masked(value: object) -> object:
     return mask(value) if isinstance(value, str) else value
 
 
-def read(path: Path) -> Iterator[Line]:
-    """The lines of a journal, first to last; a last line cut off by a killed run is left out."""
+def read(path: Path, *, kinds: Sequence[str] = ()) -> Iterator[Line]:
+    """The lines of a journal, first to last, of these `kinds` only where any are given; a last line cut off by a killed run is left out."""
+    marks = tuple(f'"kind": "{kind}"' for kind in kinds)
     with path.open() as stream:
         for text in stream:
+            if marks and not any(mark in text for mark in marks):
+                continue
             try:
-                yield decode(Line, json.loads(text))
+                line = decode(Line, json.loads(text))
             except ValueError:
                 continue
+            if not kinds or line.kind in kinds:
+                yield line
+
+
+def of_runs(runs: Path, *, kinds: Sequence[str] = ()) -> Iterator[Line]:
+    """The lines of the newest runs below `runs`, oldest first; at least one run."""
+    paths: list[Path] = []
+    size_bytes = 0
+    for path in sorted(runs.glob(f"*/{FILE}"), reverse=True):
+        size_bytes += path.stat().st_size
+        if paths and size_bytes > LOOKED_AT_BYTES:
+            break
+        paths.append(path)
+    for path in reversed(paths):
+        yield from read(path, kinds=kinds)
 
 
 def last_durations(runs: Path) -> Mapping[tuple[str, str], float]:
     """(cell, step) -> seconds it last took, the whole cell as WHOLE; steps that ended well, in one of the newest runs below `runs`."""
     found: dict[tuple[str, str], float] = {}
-    for path in sorted(runs.glob(f"*/{FILE}"))[-RUNS_LOOKED_AT:]:
-        for line in read(path):
-            if line.kind in ("ended", "task") and line.duration_s is not None and not line.said:
-                found[line.cell, line.name] = line.duration_s
-            elif line.kind == "verdict" and line.duration_s is not None:
-                found[line.cell, WHOLE] = line.duration_s
+    for line in of_runs(runs, kinds=("ended", "task", "verdict")):
+        if line.kind in ("ended", "task") and line.duration_s is not None and not line.said:
+            found[line.cell, line.name] = line.duration_s
+        elif line.kind == "verdict" and line.duration_s is not None:
+            found[line.cell, WHOLE] = line.duration_s
     return found

@@ -63,7 +63,8 @@ class LeftOutCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """All results of one run. `host`: fact -> value, for who compares runs of two machines."""
+    """All results of one run. `how`: what they share and in which order they came; `host`: fact -> value, for who compares runs of
+    two machines."""
 
     lab_version: str
     run: str
@@ -73,6 +74,7 @@ class Matrix:
     started_at_s: float
     cells: tuple[CellResult, ...]
     left_out: tuple[LeftOutCell, ...] = ()
+    how: str = ""
 
 
 def write(matrix: Matrix, folder: Path) -> Path:

@@ -8,19 +8,21 @@ from typing import Any, Literal
 
 import pytest
 
-from lab import journal, matrix, runs, scenario
+from lab import journal, matrix, ready, runs, scenario
 from lab.command import interrupted_by_sigterm
 from lab.errors import LabError, ScenarioError
-from lab.journal import Line
 from lab.matrix import CellResult, LeftOutCell
 from lab.model import Cell, Outcome
+from lab.ready import FOLDER as RUNS
+from lab.ready import Options
 from lab.reports import progress, terminal
-from lab.runs import Options
+from lab.runs import Asked
 from lab.scenario import Scenario
 
 FOLDER = "scenarios"  # YAML files of folders of this name, and those named on the command line, are scenarios
 INTERRUPTED = 130  # what a shell reports for Ctrl-C; pytest's own 2 means UNKNOWN here
 EXPLAINED = "explained"  # category of a red cell that was asked for its verdict and has one
+OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "reuse", "seed", "going_on", "failed")  # of ready.Options
 _PROBLEMS = pytest.StashKey[list[str]]()
 _SESSION = pytest.StashKey["_Session"]()
 
@@ -41,7 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep", choices=("never", "failure", "always"), default="never", help="whose nodes stay: open them by spraylab shell")
     group.addoption("--kubespray", type=Path, metavar="PATH", help="run every cell by the playbooks of this checkout, unpatched")
     group.addoption("--slot", type=int, help="the fixed subnet to use, 0 to 15; default: the first free one")
-    group.addoption("--runs", type=Path, default=runs.FOLDER, metavar="FOLDER", help="gets a folder per run; default: runs")
+    group.addoption("--runs", type=Path, default=RUNS, metavar="FOLDER", help="gets a folder per run; default: runs")
+    group.addoption("--jobs", type=int, help="how many sets of nodes at once; default: as many as memory and cores allow")
+    group.addoption("--no-reuse", dest="reuse", action="store_false", help="nodes of its own for every cell; no stage is shared")
+    group.addoption("--seed", type=int, metavar="NUMBER", help="shuffle the order; default: that of the scenario")
+    group.addoption("--resume", dest="going_on", action="store_true", help="go on with the newest run of these scenarios")
+    group.addoption("--failed", action="store_true", help="as --resume, and run what was red again")
     group.addoption("--asked", choices=("green", "verdicts"), default="green", help="verdicts: a red cell with its cause is no failure")
 
 
@@ -65,7 +72,7 @@ class ScenarioFile(pytest.File):
         """Yield an item per cell, those left out with the reason to skip them. What is wrong is told once, after collection."""
         source: Literal["kubespray"] | None = "kubespray" if self.config.option.kubespray else None
         try:
-            read = scenario.load(self.path, check=runs.installable, source=source)
+            read = scenario.load(self.path, check=ready.installable, source=source)
         except ScenarioError as error:
             self.config.stash[_PROBLEMS].append(str(error))
             return
@@ -96,7 +103,7 @@ class CellItem(pytest.Item):
             pytest.skip(self.skipped)
         session = self.config.stash[_SESSION]
         with session.shown():
-            result = session.run.cell(self.cell)
+            result = session.run.result(self.cell)
         finding = result.verdict.cause
         self.user_properties += [("outcome", result.verdict.outcome.name), ("finding", finding), ("evidence", result.evidence)]
         if result.verdict.outcome is Outcome.SKIP:
@@ -123,38 +130,32 @@ class _Session:
     def __init__(self, config: pytest.Config, items: list[CellItem], stack: ExitStack) -> None:
         option = config.option
         self._capture = config.pluginmanager.getplugin("capturemanager")
-        options = Options(
-            engine=option.engine, patience=option.patience, keep=option.keep, kubespray=option.kubespray, slot=option.slot, runs=option.runs
-        )
-        cells = [item.cell for item in items if not item.skipped]
-        runs.ready(cells, options)
+        options = Options(**{name: getattr(option, name) for name in OPTIONS})
         scenarios = list(dict.fromkeys(item.scenario for item in items))
-        last_s = journal.last_durations(options.runs)
-        console = terminal.console()
-        self.run = stack.enter_context(
-            runs.opened(
-                options,
-                scenarios=tuple(one.name for one in scenarios),
-                because={name: because for one in scenarios for name, because in one.because},
-                left_out=tuple(LeftOutCell(id=i.cell.id, because=i.skipped) for i in items if i.skipped),
-                known=lambda cell, finding: _known(scenarios, cell, finding),
-                tell=self._tell,
-            )
+        asked = Asked(
+            scenarios=tuple(one.name for one in scenarios),
+            cells=tuple(item.cell for item in items if not item.skipped),
+            because={name: because for one in scenarios for name, because in one.because},
+            left_out=tuple(LeftOutCell(id=i.cell.id, because=i.skipped) for i in items if i.skipped),
+            known=lambda cell, finding: _known(scenarios, cell, finding),
         )
-        self._progress = progress.Progress(console, last_s=last_s, cells=len(cells))
+        ready.ready(asked.cells, options)
+        console = terminal.console()
+        last_s = journal.last_durations(options.runs)
+        self._progress = progress.Progress(console, last_s=last_s, cells=len(asked.cells), left_s=self._left_s)
         with self.shown():
-            console.print(f"\n{progress.announced([cell.id for cell in cells], last_s)}; results in {self.run.lab.folder}")
+            self.run = stack.enter_context(runs.opened(options, asked, tell=self._progress))
+            console.print(f"\n{runs.announced(self.run, asked, options)}; results in {self.run.lab.folder}", soft_wrap=True)
 
-    def _tell(self, line: Line) -> None:
-        self._progress(line)
+    def _left_s(self) -> float:
+        return self.run.left().seconds if hasattr(self, "run") else 0.0
 
     def shown(self) -> ExitStack:
         """A block in which the progress is seen: pytest holds back what is printed outside of it."""
         stack = ExitStack()
         if self._capture is not None:
             stack.enter_context(self._capture.global_and_fixture_disabled())
-        if hasattr(self, "_progress"):
-            stack.enter_context(self._progress)
+        stack.enter_context(self._progress)
         return stack
 
 

@@ -1,119 +1,165 @@
-"""The one loop: a cell in, its result out. The only module that knows every seam."""
+"""The one loop: a course in, the result of each of its cells out. The only module that knows every seam.
+
+A course is one set of nodes; the stages of its longest cell are run on them one after another, and after each the nodes are judged:
+that verdict is a cell's where one ends there, and what has to be green before the next stage begins.
+"""
 
 import traceback
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Lock
 from typing import Literal
 
-from lab import artifacts, bed, check, component, evidence, host, installer, network, plan, playbooks, release, signature, verdict
-from lab.command import ssh
+from lab import artifacts, bed, check, component, course, evidence, host, hostload, network, plan, playbooks, release, result, signature
+from lab import verdict as verdicts
+from lab.course import Course
 from lab.deadline import now_s, ticks_s
 from lab.engine import Engine
-from lab.errors import BedError, LabError, ScenarioError
-from lab.journal import Journal, Line
+from lab.errors import LabError, ScenarioError
+from lab.hostload import HostLoad
+from lab.journal import JUDGED, Journal, Line
 from lab.matrix import GREEN, CellResult
-from lab.model import Cell, CheckResult, Deviation, Evidence, Node, Outcome, Site, Stage, StageRun, TaskEvent, Verdict
-from lab.watch import Story, Watch
+from lab.model import Cell, CheckResult, Outcome, Site, Stage, Verdict
+from lab.over import Over
+from lab.result import CELLS, Seen
+from lab.stagerun import Reporter, run_stage
+from lab.watch import Patience
 
-Patience = Literal["early", "full"]
 Keep = Literal["never", "failure", "always"]
-STAGE_LIMIT_S = 3 * 3600.0  # only ends what hangs: four attempts of 300 s, and downloads on a slow line
-IMAGES_LIMIT_S = 300.0  # importing the component images takes 5 s on 2 cores
 TRACE = "error.txt"  # of a cell in which the lab itself failed
-CELLS = "cells"  # folder of a run, one folder per cell in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """What the cells of one run share. `folder`: runs/<time>; `kubespray`: a checkout, for refs of kubespray; `slot`: None
-    takes a free one."""
+    """What the courses of one run share. `folder`: runs/<time>; `kubespray`: a checkout, for refs of kubespray; `slot`: None
+    takes a free one; `building`: held while components are built, so that two courses do not wait on the same compiler unseen."""
 
     run_id: str
     folder: Path
     journal: Journal
     engine: Engine
+    load: HostLoad
+    over: Over = field(default_factory=Over)
+    building: Lock = field(default_factory=Lock)
     patience: Patience = "early"
     keep: Keep = "never"
     kubespray: Path | None = None
     slot: int | None = None
     because: Mapping[str, str] = field(default_factory=dict)
 
+    def reporter(self, of: Course) -> Reporter:
+        """Who writes down what the nodes of a course do."""
+        return Reporter(journal=self.journal, course=of.longest.id)
 
-@dataclass(slots=True, kw_only=True)
-class _Seen:
-    """What a cell has shown until now; it grows while the cell runs, so that an error loses nothing."""
-
-    began_s: float
-    node_s: float | None = None
-    stages: list[StageRun] = field(default_factory=list)
-    stories: list[Story] = field(default_factory=list)
-    checks: tuple[CheckResult, ...] = ()
-    deviations: tuple[Deviation, ...] = ()
-    limits: tuple[str, ...] = ()
-    verdict_after_s: float | None = None
-    red: bool = False
+    def folder_of(self, cell: str) -> Path:
+        """The folder of a cell; made."""
+        made = self.folder / CELLS / cell
+        made.mkdir(parents=True, exist_ok=True)
+        return made
 
 
-def run_cell(cell: Cell, lab: Lab) -> CellResult:
-    """Run `cell` on nodes of its own and judge it. A broken lab is a result too: ERROR, with what, why and fix."""
-    seen = _Seen(began_s=ticks_s())
-    started_at_s = now_s()
-    folder = lab.folder / CELLS / cell.id
-    folder.mkdir(parents=True, exist_ok=True)
-    lab.journal.write(Line(at_s=started_at_s, kind="cell", cell=cell.id))
+def run_course(of: Course, lab: Lab, *, done: Callable[[CellResult], None]) -> None:
+    """Run `of` on nodes of its own; `done` is told the result of each of its cells as soon as there is one.
+
+    A broken lab is a result too: ERROR, with what, why and fix, for every cell that has none yet. Raises KeyboardInterrupt when the
+    end of the run was asked for.
+    """
+    seen = Seen(course=of.longest.id, began_s=ticks_s(), started_at_s=now_s())
+    left = {cell.id: cell for cell in of.cells}
+    lab.reporter(of).write("cell", at_s=seen.started_at_s, more={"cells": list(left)})
+
+    def tell(cell: Cell, judged: Verdict) -> None:
+        made = result.of(left.pop(cell.id), judged, seen, because=lab.because.get(cell.id, ""))
+        lab.journal.write(
+            Line(at_s=now_s(), kind="verdict", cell=cell.id, name=judged.outcome.name, said=judged.summary, duration_s=made.duration_s)
+        )
+        done(made)
+
+    broken: Verdict | None
     try:
-        judged = _judge_on_nodes(cell, lab, folder, seen)
+        _run_on_nodes(of, lab, seen, tell=tell)
     except LabError as error:
         what, why, fix = error.args
-        judged = Verdict(outcome=Outcome.ERROR, summary=f"{what}: {why}", ended=f"what to do: {fix}")
-    except Exception as error:  # noqa: BLE001 - a fault of the lab must cost one cell, not the results of the others
-        (folder / TRACE).write_text(traceback.format_exc())
+        broken = Verdict(outcome=Outcome.ERROR, summary=f"{what}: {why}", ended=f"what to do: {fix}")
+    except Exception as error:  # noqa: BLE001 - a fault of the lab must cost one course, not the results of the others
+        seen.evidence = of.longest.id
+        (lab.folder_of(of.longest.id) / TRACE).write_text(traceback.format_exc())
         what = f"the lab itself failed: {type(error).__name__}: {error}"
-        judged = Verdict(outcome=Outcome.ERROR, summary=what, ended="what to do: report it", look_at=(TRACE,))
-    result = _result(cell, lab, seen, judged=judged, started_at_s=started_at_s)
-    lab.journal.write(
-        Line(at_s=now_s(), kind="verdict", cell=cell.id, name=judged.outcome.name, said=judged.summary, duration_s=result.duration_s)
-    )
-    return result
+        broken = Verdict(outcome=Outcome.ERROR, summary=what, ended="what to do: report it", look_at=(TRACE,))
+    else:
+        broken = None
+    if broken is not None:
+        for cell in tuple(left.values()):
+            tell(cell, broken)
+    lab.reporter(of).write("over")
 
 
-def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
-    facts = release.load(cell.ref.release)
+def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Verdict], None]) -> None:
+    cell, folder, facts = of.longest, lab.folder_of(of.longest.id), release.load(of.longest.ref.release)
+    needs = host.node_needs(host.facts())
     with ExitStack() as stack:
-        with lab.journal.step(cell.id, "components"):
-            made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=partial(_built, lab, cell))
+        with lab.building, lab.journal.step(cell.id, "components"):
+            made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=partial(_built, lab.reporter(of)))
         source = stack.enter_context(_playbooks(cell, facts, lab, folder))
-        needs = host.node_needs(host.facts())
         stages = plan.stages(cell, facts, needs=needs, versions=made.versions)
-        seen.deviations = (*made.deviations, *plan.deviations(cell, facts, needs=needs, versions=made.versions))
-        site = stack.enter_context(_nodes(cell, lab, folder, artifacts=made.path, seen=seen))
+        seen.deviations = {
+            one.id: (*made.deviations, *plan.deviations(one, facts, needs=needs, versions=made.versions)) for one in of.cells
+        }
+        site = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
         if plan.has_plain_network(cell, stages[0].addons):
             network.place(site)
         for stage in stages:
-            seen.stages.append(_install(stage_folder(folder, stage.index), cell, lab, seen, site=site, source=source, stage=stage))
-            if seen.stages[-1].rc != 0:
-                break
-        if seen.stages[-1].rc == 0:
-            with lab.journal.step(cell.id, "checks"):
-                seen.checks = check.run_all(cell, site, on_result=partial(_checked, lab, cell))
-        with lab.journal.step(cell.id, "evidence"):
-            taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages))
-        judged = _verdict(cell, facts, site, taken, seen)
-        seen.verdict_after_s = ticks_s() - seen.node_s if seen.node_s is not None else None
-        seen.red = judged.outcome not in GREEN
+            lab.over.check()
+            judged = _judged(of, stage, lab, seen, site=site, source=source)
+            seen.red = judged.outcome not in GREEN
+            if (ends := of.judged_at(stage.index + 1)) is not None:
+                tell(ends, judged)
+            if seen.red:
+                for behind in of.behind(stage.index + 1):
+                    tell(behind, _behind(judged, stage))
+                return
+
+
+def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, source: playbooks.Playbooks) -> Verdict:
+    """Run `stage`, look at what it made, and judge it as the cell that the longest one is by then."""
+    cell = course.prefix(of.longest, stage.index + 1)
+    ends = of.judged_at(stage.index + 1)
+    tell, began_s, began_at_s = lab.reporter(of), ticks_s(), now_s()
+    stage_folder = lab.folder_of(of.longest.id) / f"stage-{stage.index}"
+    with lab.over.bound() as stop:
+        run, story = run_stage(stage, site=site, playbooks=source, folder=stage_folder, patience=lab.patience, tell=tell, stop=stop)
+    lab.over.check()
+    seen.stages.append(run)
+    seen.stories.append(story)
+    seen.checks = ()
+    if run.rc == 0:
+        with lab.journal.step(of.longest.id, "checks"):
+            seen.checks = check.run_all(cell, site, on_result=partial(_checked, tell))
+    seen.evidence = ends.id if ends else f"{of.longest.id}/stage-{stage.index}"
+    judged = _of_evidence(cell, lab, seen, site=site, began_at_s=began_at_s)
+    more = {"at": cell.id, "topology": str(cell.topology), "stage": stage.name}
+    tell.write(JUDGED, name=judged.outcome.name, duration_s=ticks_s() - began_s, said=judged.summary, more=more)
     return judged
 
 
-def stage_folder(folder: Path, index: int) -> Path:
-    """Where a stage of the cell in `folder` keeps its inventory, log and events."""
-    made = folder / f"stage-{index}"
-    made.mkdir(parents=True, exist_ok=True)
-    return made
+def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, began_at_s: float) -> Verdict:
+    cores, loads = host.facts().cores, lab.load.since(began_at_s)
+    seen.host_load = hostload.starved(loads, cores=cores)
+    told = {"host-load": hostload.told(loads, cores=cores), "checks": "\n".join(_line(one) for one in seen.checks) or "no check was run"}
+    with lab.journal.step(seen.course, "evidence"):
+        taken = evidence.collect(site, folder=lab.folder_of(seen.evidence) / "evidence", runs=tuple(seen.stages), told=told)
+    matched = signature.match(signature.load(), taken, context=signature.Context.of(site))
+    files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
+    full = verdicts.would_end(release.load(cell.ref.release).kubeadm_init, cell)
+    return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=full)
+
+
+def _behind(judged: Verdict, stage: Stage) -> Verdict:
+    """The verdict of a cell whose later stages were not run."""
+    return replace(judged, summary=f"not gone on with after stage {stage.name!r}, whose verdict it shares: {judged.summary}")
 
 
 @contextmanager
@@ -128,8 +174,9 @@ def _playbooks(cell: Cell, facts: release.Release, lab: Lab, folder: Path) -> It
 
 
 @contextmanager
-def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) -> Iterator[Site]:
-    """The cell's nodes with their images in place, for as long as the block runs."""
+def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -> Iterator[Site]:
+    """The nodes of a course, for as long as the block runs."""
+    cell, tell = of.longest, lab.reporter(of)
     made = bed.find(cell.bed)(
         cell_id=cell.id,
         topology=cell.topology,
@@ -138,7 +185,7 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
         folder=folder,
         engine=lab.engine,
         slot=lab.slot,
-        say=partial(lab.journal.say, cell.id),
+        say=tell.say,
     )
     seen.limits = made.limits()
     interrupted = False
@@ -155,128 +202,21 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
         raise
     finally:
         if (lab.keep == "always" and not interrupted) or (lab.keep == "failure" and seen.red):
-            lab.journal.say(cell.id, f"nodes kept: `spraylab shell {cell.id} cp1` opens one, `spraylab gc --yes` removes them")
+            tell.say(f"nodes kept: `spraylab shell {cell.id} cp1` opens one, `spraylab gc --yes` removes them")
         else:
             with lab.journal.step(cell.id, "clean-up"):
                 made.down()
 
 
-def _see_images(site: Site, node: Node) -> None:
-    """Raise BedError when the image archives could not be loaded: a node does it from its boot on, and kubelet waits for the end."""
-    script = "systemctl start spraylab-images || { journalctl -u spraylab-images -n 20 --no-pager; false; }"
-    done = ssh(site, node, script, limit_s=IMAGES_LIMIT_S)
-    if done.rc != 0:
-        why = (done.stdout + done.stderr).strip() or f"rc {done.rc}"
-        raise BedError(f"the component images did not get into {node.name}", why, "`spraylab doctor` shows what this host lacks")
+def _line(one: CheckResult) -> str:
+    return f"{one.outcome.name} {one.check} on {one.node}: {' '.join(one.said.split())}"
 
 
-def _install(folder: Path, cell: Cell, lab: Lab, seen: _Seen, *, site: Site, source: playbooks.Playbooks, stage: Stage) -> StageRun:
-    stop = Event()
-    tasks = _Tasks(lab, cell)
-    watch = Watch(
-        site=site,
-        signatures=signature.load(),
-        sample=partial(evidence.sample, site),
-        stop=stop,
-        patience=lab.patience,
-        write=partial(_sampled, lab, cell),
-        init_task=source.init_task,
-    )
-
-    def heard(event: TaskEvent) -> None:
-        watch.heard(event)
-        tasks.heard(event)
-
-    with lab.journal.step(cell.id, f"stage {stage.name}"), watch:
-        run = installer.install(stage, site=site, playbooks=source, folder=folder, on_event=heard, stop=stop, limit_s=STAGE_LIMIT_S)
-    story = watch.story()
-    seen.stories.append(story)
-    for why, times in Counter(story.missed).items():
-        lab.journal.say(cell.id, f"{times} sample(s) could not be taken: {why}")
-    for node in site.members:
-        _see_images(site, node)
-    if any(event_kind == "unreachable" for event_kind in tasks.ended_as):
-        raise BedError(f"a node went away in stage {stage.name!r}", run.failed_said or run.failed_task, f"see {folder / 'ansible.log'}")
-    return run
-
-
-class _Tasks:
-    """Turns Ansible's events into journal lines: what began, and how long it took."""
-
-    def __init__(self, lab: Lab, cell: Cell) -> None:
-        self._lab, self._cell = lab, cell
-        self._began_s: dict[tuple[str, str], float] = {}
-        self.ended_as: set[str] = set()
-
-    def heard(self, event: TaskEvent) -> None:
-        """Write one line for `event`."""
-        key = event.task, event.node
-        if event.kind == "start":
-            self._began_s[key] = event.at_s
-        ended = event.kind in installer.ENDED
-        self.ended_as |= {event.kind} if ended else set()
-        duration_s = event.at_s - self._began_s[key] if ended and key in self._began_s else None
-        said = event.said if event.kind in ("failed", "retry", "unreachable") else ""
-        more = {"is": event.kind, "rc": event.rc}
-        self._lab.journal.write(
-            Line(
-                at_s=event.at_s,
-                kind="task",
-                cell=self._cell.id,
-                name=event.task,
-                node=event.node,
-                said=said,
-                duration_s=duration_s,
-                more=more,
-            )
-        )
-
-
-def _verdict(cell: Cell, facts: release.Release, site: Site, taken: Evidence, seen: _Seen) -> Verdict:
-    matched = signature.match(signature.load(), taken, context=signature.Context.of(site))
-    files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
-    full = verdict.would_end(facts.kubeadm_init, cell)
-    return verdict.judge(seen.checks, seen.stages, matched=matched, files=files, full=full)
-
-
-def _result(cell: Cell, lab: Lab, seen: _Seen, *, judged: Verdict, started_at_s: float) -> CellResult:
-    label = f"kubespray {cell.ref.release}" if cell.ref.source == "kubespray" else cell.ref.label
-    return CellResult(
-        id=cell.id,
-        ref=label,
-        kube_version=cell.kube_version,
-        topology=str(cell.topology),
-        ordering=cell.ordering_text,
-        endpoint=cell.endpoint,
-        network=cell.network,
-        bed=cell.bed,
-        mitigations=cell.mitigations,
-        because=lab.because.get(cell.id, ""),
-        verdict=replace(judged, look_at=tuple(f"{CELLS}/{cell.id}/{path}" for path in judged.look_at)),
-        stages=tuple(seen.stages),
-        checks=seen.checks,
-        deviations=tuple(dict.fromkeys(seen.deviations)),
-        limits=seen.limits,
-        ports=" ".join(story.ports.says for story in seen.stories),
-        started_at_s=started_at_s,
-        duration_s=ticks_s() - seen.began_s,
-        verdict_after_s=seen.verdict_after_s,
-        evidence=f"{CELLS}/{cell.id}",
-    )
-
-
-def _built(lab: Lab, cell: Cell, progress: component.Progress) -> None:
+def _built(tell: Reporter, progress: component.Progress) -> None:
     if progress.state != "cached":
         duration_s = progress.elapsed_s if progress.state == "built" else None
-        more = {"expected_s": progress.expected_s}
-        name = f"build {progress.component}"
-        lab.journal.write(Line(at_s=now_s(), kind="build", cell=cell.id, name=name, duration_s=duration_s, more=more))
+        tell.write("build", name=f"build {progress.component}", duration_s=duration_s, more={"expected_s": progress.expected_s})
 
 
-def _checked(lab: Lab, cell: Cell, result: CheckResult) -> None:
-    more = {"outcome": result.outcome.name}
-    lab.journal.write(Line(at_s=now_s(), kind="check", cell=cell.id, name=result.check, node=result.node, said=result.said, more=more))
-
-
-def _sampled(lab: Lab, cell: Cell, sample: Mapping[str, object]) -> None:
-    lab.journal.write(Line(at_s=now_s(), kind="sample", cell=cell.id, more=sample))
+def _checked(tell: Reporter, made: CheckResult) -> None:
+    tell.write("check", name=made.check, node=made.node, said=made.said, more={"outcome": made.outcome.name})

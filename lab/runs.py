@@ -1,136 +1,199 @@
-"""One run of many cells: what must be there before it begins, what its cells share, and its reports, rewritten after each cell."""
+"""One run of many cells: what must be there before it begins, what its courses share, and its reports, rewritten after each cell."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Lock
 
-from lab import artifacts, cachedir, component, host, matrix, nodeimage, plan, playbooks, release, slots, toolchain
+from lab import (
+    cachedir,
+    estimate,
+    host,
+    journal,
+    matrix,
+    resume,
+)
+from lab.course import Course, courses
 from lab.deadline import now_s
-from lab.engine import Choice, Engine, connect
+from lab.engine import Engine, connect
 from lab.errors import HostError, ScenarioError
-from lab.journal import Journal, Line
+from lab.estimate import Expected, Forecast
+from lab.hostload import HostLoad, Load
+from lab.journal import JUDGED, Journal, Line
 from lab.matrix import CellResult, LeftOutCell, Matrix
 from lab.model import Cell
+from lab.ready import FOLDER, Options
 from lab.reports import junit, markdown
-from lab.run import Keep, Lab, Patience, run_cell
+from lab.reports.progress import minutes
+from lab.run import Lab, run_course
+from lab.schedule import Job, Need, Schedule
 
-FOLDER = Path("runs")
-RUN_BYTES = cachedir.GIB  # evidence of a cell is under 2 MiB, its nodes' volumes some hundred
+SPARE_MIB = 1024.0  # of the host's free memory that nodes are not given
+REPORTS = (matrix.write, markdown.write, junit.write)
 Known = Callable[[Cell, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a run is asked. `runs`: the folder that gets one folder per run; `slot`: None takes a free one per cell."""
+class Asked:
+    """The cells of a run and what their scenarios say of them. `because`: cell id -> why its scenario has it."""
 
-    engine: Choice = "auto"
-    patience: Patience = "early"
-    keep: Keep = "never"
-    kubespray: Path | None = None
-    slot: int | None = None
-    runs: Path = FOLDER
+    scenarios: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    because: Mapping[str, str]
+    left_out: tuple[LeftOutCell, ...]
+    known: Known
 
 
-@dataclass(slots=True, kw_only=True)
 class Run:
-    """An open run. `matrix`: all results until now, as matrix.json has them."""
+    """An open run, whose courses run beside each other. `matrix`: all results until now, as matrix.json has them."""
 
-    lab: Lab
-    matrix: Matrix
-    known: Known = field(repr=False)
+    def __init__(
+        self, lab: Lab, asked: Asked, *, empty: Matrix, kept: Sequence[CellResult], of: Sequence[Course], forecast: Forecast
+    ) -> None:
+        self.lab, self.courses, self._forecast = lab, tuple(of), forecast
+        self.matrix = replace(empty, cells=tuple(kept))
+        self._asked, self._lock = asked, Lock()
+        self._place = {cell.id: number for number, cell in enumerate(asked.cells)}
+        self._results: dict[str, Future[CellResult]] = {cell.id: Future() for cell in asked.cells}
+        for one in kept:
+            if one.id in self._results:
+                self._results[one.id].set_result(one)
 
-    def cell(self, cell: Cell) -> CellResult:
-        """Run `cell`, write the reports anew, and return its result."""
-        result = run_cell(cell, self.lab)
-        result = replace(result, known=self.known(cell, result.verdict.cause))
-        self.matrix = replace(self.matrix, cells=(*self.matrix.cells, result))
-        for write in (matrix.write, markdown.write, junit.write):
-            write(self.matrix, self.lab.folder)
-        return result
+    def result(self, cell: Cell) -> CellResult:
+        """The result of `cell`, once there is one. Raises KeyboardInterrupt when the run ends without it."""
+        return self._results[cell.id].result()
 
+    def jobs(self) -> tuple[Job, ...]:
+        """The work of the run, a job per course."""
+        return tuple(Job(need=estimate.need(one.longest.topology), work=lambda one=one: self._work(one)) for one in self.courses)  # type: ignore[misc]
 
-def installable(cell: Cell) -> None:
-    """Raise ScenarioError when `cell` asks for what cannot be installed or built."""
-    plan.check(cell)
-    if cell.kube_version not in (known := artifacts.kube_versions()):
-        why = f"lab/components/ builds {', '.join(sorted(known))}"
-        raise ScenarioError(f"Kubernetes {cell.kube_version!r} cannot be built", why, "name one of them")
+    def give_up(self) -> None:
+        """Tell whoever waits for a result that none will come."""
+        with self._lock:
+            for future in self._results.values():
+                if not future.done():
+                    future.set_exception(KeyboardInterrupt())
 
+    def _work(self, of: Course) -> None:
+        self._forecast.begins(of)
+        try:
+            run_course(of, self.lab, done=self._done)
+        except KeyboardInterrupt:
+            self.give_up()
+            raise
+        finally:
+            self._forecast.ended(of)
 
-def ready(cells: Iterable[Cell], options: Options) -> None:
-    """Raise the LabError that would stop `cells` from running on this host; makes nothing but, where Go is missing, that."""
-    wanted = tuple(cells)
-    if not host.facts().is_root:
-        raise HostError(
-            "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"
-        )
-    for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
-        if options.kubespray is None:
-            raise ScenarioError(f"no playbooks for {ref.label}", "no checkout of kubespray was named", "name one: --kubespray PATH")
-        playbooks.verify(options.kubespray, release.load(ref.release))
-    slots.hold(options.slot, slots.of_host()).release()
-    if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
-        why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
-        raise HostError("not enough room on the disk for a run", why, "make room there, or run in a folder on a larger disk")
-    asked = {(cell.kube_version, plan.addons_of(cell)) for cell in wanted}
-    missing = {name for kube_version, addons in asked for name in artifacts.missing(kube_version, addons)}
-    if missing:
-        toolchain.program(toolchain.find())
-    needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
-    needed += 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
-    if needed:
-        cachedir.need_room(needed, f"build what is not in the cache yet ({', '.join(sorted(missing)) or 'the node image'})")
+    def left(self) -> Expected:
+        """How long the rest of the run will take."""
+        return self._forecast.left()
+
+    def _done(self, made: CellResult) -> None:
+        with self._lock:
+            cell = next(one for one in self._asked.cells if one.id == made.id)
+            made = replace(made, known=self._asked.known(cell, made.verdict.cause))
+            others = (one for one in self.matrix.cells if one.id != made.id)
+            cells = sorted((*others, made), key=lambda one: self._place.get(one.id, len(self._place)))
+            self.matrix = replace(self.matrix, cells=tuple(cells))
+            for write in REPORTS:
+                write(self.matrix, self.lab.folder)
+            if not self._results[made.id].done():
+                self._results[made.id].set_result(made)
 
 
 @contextmanager
-def opened(
-    options: Options,
-    *,
-    scenarios: tuple[str, ...],
-    because: Mapping[str, str],
-    left_out: tuple[LeftOutCell, ...],
-    known: Known,
-    tell: Callable[[Line], None],
-) -> Iterator[Run]:
-    """A run with an engine and a folder of its own, for as long as the block runs. because: cell id -> why its scenario has it.
+def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> Iterator[Run]:
+    """A run with an engine and a folder of its own, its courses under way, for as long as the block runs.
 
-    Raises HostError when there is no engine; then nothing was made.
+    Raises HostError when there is no engine, ScenarioError when there is no run to go on with; then nothing was made.
     """
-    began_s = now_s()
-    with connect(options.engine) as engine:
-        folder = _folder(options.runs.absolute(), began_s)
-        journal = Journal(folder, tell=tell)
-        try:
-            lab = _lab(options, folder, journal, engine=engine, because=because)
-            empty = Matrix(
-                lab_version=lab_version(),
-                run=folder.name,
-                scenarios=scenarios,
-                patience=options.patience,
-                host=_host(engine),
-                started_at_s=began_s,
-                cells=(),
-                left_out=left_out,
-            )
-            yield Run(lab=lab, matrix=empty, known=known)
-        finally:
-            journal.close()
+    began_s, earlier = now_s(), None
+    if options.going_on or options.failed:
+        earlier = resume.find(options.runs, scenarios=asked.scenarios, patience=options.patience, failed=options.failed)
+    kept = earlier.kept if earlier else ()
+    left = [cell for cell in asked.cells if cell.id not in {one.id for one in kept}]
+    of = list(courses(left, reuse=options.reuse))
+    if options.seed is not None:
+        random.Random(options.seed).shuffle(of)  # noqa: S311 - an order, not a secret
+    with connect(options.engine) as engine, ExitStack() as stack:
+        folder = earlier.folder if earlier else _folder(options.runs.absolute(), began_s)
+        for cell in left:
+            resume.set_aside(folder, cell.id)
+        forecast = Forecast(of, list(journal.of_runs(options.runs, kinds=(JUDGED,))), capacity=capacity(), limit=options.limit)
+
+        def heard(line: Line) -> None:
+            forecast.heard(line)
+            tell(line)
+
+        written = Journal(folder, tell=heard)
+        stack.callback(written.close)
+        load = stack.enter_context(HostLoad(tell=lambda load: _loaded(written, load)))
+        lab = _lab(options, folder, written, engine=engine, load=load, because=asked.because)
+        empty = _empty(options, asked, folder.name, engine=engine, began_s=began_s)
+        run = Run(lab, asked, empty=empty, kept=kept, of=of, forecast=forecast)
+        stack.callback(run.give_up)
+        stack.enter_context(Schedule(run.jobs(), capacity=forecast.capacity, over=lab.over, limit=options.limit))
+        yield run
 
 
-def _lab(options: Options, folder: Path, journal: Journal, *, engine: Engine, because: Mapping[str, str]) -> Lab:
+def capacity() -> Need:
+    """What this host has for nodes now."""
+    seen = host.facts()
+    return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores)
+
+
+def _loaded(written: Journal, load: Load) -> None:
+    more = {"idle": round(load.idle_percent), "iowait": round(load.iowait_percent), "steal": round(load.steal_percent)}
+    written.write(Line(at_s=load.at_s, kind="host", more={**more, "runnable": load.runnable, "free_mib": round(load.free_mib)}))
+
+
+def _empty(options: Options, asked: Asked, name: str, *, engine: Engine, began_s: float) -> Matrix:
+    order = f"in an order of seed {options.seed}" if options.seed is not None else "in the order of the scenario"
+    shared = "cells share the stages they have in common" if options.reuse else "every cell on nodes of its own"
+    return Matrix(
+        lab_version=lab_version(),
+        run=name,
+        scenarios=asked.scenarios,
+        patience=options.patience,
+        how=f"{shared}, {order}",
+        host=_host(engine),
+        started_at_s=began_s,
+        cells=(),
+        left_out=asked.left_out,
+    )
+
+
+def _lab(options: Options, folder: Path, written: Journal, *, engine: Engine, load: HostLoad, because: Mapping[str, str]) -> Lab:
     return Lab(
         run_id=f"{folder.name}-{cachedir.digest([str(folder)])[:6]}",
         folder=folder,
-        journal=journal,
+        journal=written,
         engine=engine,
+        load=load,
         patience=options.patience,
         keep=options.keep,
         kubespray=options.kubespray,
         slot=options.slot,
         because=because,
+    )
+
+
+def announced(run: Run, asked: Asked, options: Options) -> str:
+    """What is about to happen, in one sentence: how much, how, and how long it will take."""
+    stages = sum(len(one.longest.ordering) for one in run.courses)
+    cells = sum(len(one.cells) for one in run.courses)
+    before = f", {len(asked.cells) - cells} have their verdict" if len(asked.cells) > cells else ""
+    left = run.left()
+    how_sure = "as they took last time" if left.sure else "some of it a guess: it was not run here before"
+    seed = f", seed {options.seed}" if options.seed is not None else ""
+    return (
+        f"{cells} cell{'' if cells == 1 else 's'}{before}; {stages} stages on {len(run.courses)} sets of nodes{seed}; "
+        f"about {minutes(left.seconds)}, {how_sure}"
     )
 
 

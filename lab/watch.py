@@ -20,6 +20,7 @@ JOIN_S = 60.0  # a sample that was begun is waited for; its own limits are short
 INIT_ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
 PORTS = (6443, 10257, 10259)  # API server, controller manager, scheduler
 SUSPECT = "kube-vip"
+Patience = Literal["early", "full"]
 KEPT = ("listeners", "containers")  # probes that the story of the ports is told from
 _LISTENER = re.compile(r'^LISTEN\s+\d+\s+\d+\s+\S+:(?P<port>\d+)\s+\S+\s+users:\(\("(?P<process>[^"]+)"')
 _RUNNING = re.compile(rf"\bRunning\s+{SUSPECT}\s")
@@ -75,7 +76,7 @@ class Watch:
     signatures: tuple[Signature, ...]
     sample: Callable[[Node], Iterable[Fact]]
     stop: Event
-    patience: Literal["early", "full"]
+    patience: Patience
     write: Callable[[Mapping[str, object]], None]
     init_task: str
     clock: Callable[[], float] = ticks_s

@@ -1,60 +1,85 @@
 """What the loop does when something breaks; what it does when nothing does is seen on real nodes, in tests/real."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from lab import journal
+import pytest
+
+from lab import course, journal
 from lab.engine import Engine
+from lab.hostload import HostLoad
 from lab.journal import Journal, Line
 from lab.matrix import CellResult
 from lab.model import Cell, Outcome
-from lab.run import TRACE, Lab, run_cell
+from lab.run import TRACE, Lab, run_course
 from tests import made
 
 NO_ENGINE = cast("Engine", None)  # no test here comes as far as needing one
 
 
-def run(tmp_path: Path, cell: Cell, *, tell: object = None) -> CellResult:
-    written = Journal(tmp_path, tell=tell or (lambda _: None))  # type: ignore[arg-type]
+def run(tmp_path: Path, *cells: Cell, tell: Callable[[Line], None] = lambda _: None) -> list[CellResult]:
+    written = Journal(tmp_path, tell=tell)
+    lab = Lab(run_id="r1", folder=tmp_path, journal=written, engine=NO_ENGINE, load=HostLoad(), because={cells[0].id: "why it is asked"})
+    results: list[CellResult] = []
     try:
-        return run_cell(cell, Lab(run_id="r1", folder=tmp_path, journal=written, engine=NO_ENGINE, because={cell.id: "why it is asked"}))
+        for one in course.courses(cells):
+            run_course(one, lab, done=results.append)
     finally:
         written.close()
+    return results
 
 
 def test_what_the_lab_lacks_is_an_error_with_what_to_do(tmp_path: Path) -> None:
-    result = run(tmp_path, made.cell(kube_version="v1.29.99"))
+    (result,) = run(tmp_path, made.cell(kube_version="v1.29.99"))
     assert result.verdict.outcome is Outcome.ERROR
     assert "Kubernetes 'v1.29.99' cannot be built" in result.verdict.summary
     assert result.verdict.ended.startswith("what to do: ")
 
 
-def test_a_fault_of_the_lab_costs_one_cell_and_is_kept(tmp_path: Path) -> None:
+def test_every_cell_of_a_broken_course_has_the_error(tmp_path: Path) -> None:
+    short, long = made.cell("metallb", kube_version="v1.29.99"), made.cell("metallb > kube-vip", kube_version="v1.29.99")
+    results = run(tmp_path, short, long)
+    assert [result.id for result in results] == [short.id, long.id]
+    assert [result.judged_in for result in results] == [long.id, ""]
+    assert {result.verdict.outcome for result in results} == {Outcome.ERROR}
+
+
+def test_a_fault_of_the_lab_costs_one_course_and_is_kept(tmp_path: Path) -> None:
     def fail(line: Line) -> None:
         if line.kind == "began":
             raise LookupError("a fault")
 
-    result = run(tmp_path, made.cell(), tell=fail)
+    (result,) = run(tmp_path, made.cell(), tell=fail)
     assert result.verdict.outcome is Outcome.ERROR
-    assert "LookupError: 'a fault'" in result.verdict.summary or "a fault" in result.verdict.summary
+    assert "a fault" in result.verdict.summary
     (trace,) = result.verdict.look_at
     assert trace == f"{result.evidence}/{TRACE}"
     assert "Traceback" in (tmp_path / trace).read_text()
 
 
 def test_a_result_says_what_was_asked_and_why(tmp_path: Path) -> None:
-    result = run(tmp_path, made.cell("base", ref="replica@v2.25.1", kube_version="v1.29.99"))
+    (result,) = run(tmp_path, made.cell("base", ref="replica@v2.25.1", kube_version="v1.29.99"))
     assert (result.ref, result.ordering, result.endpoint, result.because) == ("replica of v2.25.1", "base", "node", "why it is asked")
     assert (tmp_path / result.evidence).is_dir()
 
 
-def test_the_journal_has_the_cell_and_its_verdict(tmp_path: Path) -> None:
+def test_the_journal_has_the_course_and_its_verdict(tmp_path: Path) -> None:
     run(tmp_path, made.cell(kube_version="v1.29.99"))
     kinds = [(line.kind, line.name) for line in journal.read(tmp_path / journal.FILE)]
-    assert kinds == [("cell", ""), ("began", "components"), ("ended", "components"), ("verdict", "ERROR")]
+    assert kinds == [("cell", ""), ("began", "components"), ("ended", "components"), ("verdict", "ERROR"), ("over", "")]
 
 
 def test_kubespray_without_a_checkout_never_falls_back_to_the_replica(tmp_path: Path) -> None:
-    result = run(tmp_path, made.cell(ref="kubespray@v2.25.0", kube_version="v1.29.99"))
+    (result,) = run(tmp_path, made.cell(ref="kubespray@v2.25.0", kube_version="v1.29.99"))
     assert result.ref == "kubespray v2.25.0"
     assert result.verdict.outcome is Outcome.ERROR
+
+
+def test_a_run_that_is_over_begins_nothing(tmp_path: Path) -> None:
+    def end(line: Line) -> None:
+        if line.kind == "ended":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, made.cell(), tell=end)

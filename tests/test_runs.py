@@ -1,53 +1,80 @@
-import shutil
+"""Which results a run has and what it announces; that it runs them is seen on real nodes, in tests/real."""
+
+import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from lab import matrix, runs, slots
-from lab.errors import BedError, HostError, InstallError, LabError, ScenarioError
-from lab.host import facts
-from lab.runs import Options
+from lab import matrix, runs
+from lab.course import courses
+from lab.engine import Engine
+from lab.errors import ScenarioError
+from lab.estimate import Forecast
+from lab.hostload import HostLoad
+from lab.journal import Journal
+from lab.matrix import CellResult
+from lab.model import Cell, Outcome
+from lab.over import Over
+from lab.ready import Options
+from lab.run import Lab
+from lab.runs import Asked, Run
+from lab.schedule import Need, Schedule
 from tests import made
 
-
-def test_a_version_that_no_component_builds_cannot_be_installed() -> None:
-    with pytest.raises(ScenarioError, match="cannot be built"):
-        runs.installable(made.cell(kube_version="v1.29.4"))
-    runs.installable(made.cell())
+HOST = Need(memory_mib=16000, cores=4)
+CELLS = tuple(made.cell(ordering, kube_version="v1.29.99") for ordering in ("metallb > kube-vip", "metallb", "base"))  # cannot be built
 
 
-@pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
-def test_a_host_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    held = slots.hold(None, slots.of_host())
-    cell = made.cell(ref="kubespray@v2.25.0")
-    refused: list[tuple[Options, type[LabError]]] = [
-        (Options(runs=tmp_path / "runs", kubespray=tmp_path / "nowhere"), InstallError),
-        (Options(runs=tmp_path / "runs"), ScenarioError),
-    ]
-    try:
-        with pytest.raises(BedError, match="is in use"):
-            runs.ready([made.cell()], Options(runs=tmp_path / "runs", slot=held.slot.number))
-        for options, kind in refused:
-            with pytest.raises(kind):
-                runs.ready([cell], options)
-    finally:
-        held.release()
-    assert list(tmp_path.iterdir()) == []
+def asked(cells: tuple[Cell, ...] = CELLS) -> Asked:
+    return Asked(scenarios=("one",), cells=cells, because={}, left_out=(), known=lambda _cell, _finding: ())
 
 
-@pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
-def test_a_disk_without_room_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(HostError, match="not enough room on the disk"):
-        runs.ready([made.cell()], Options(runs=tmp_path / "runs"))
-    assert list(tmp_path.iterdir()) == []
+def run(folder: Path, *, kept: tuple[CellResult, ...] = ()) -> Run:
+    lab = Lab(run_id="r", folder=folder, journal=Journal(folder), engine=cast("Engine", None), load=HostLoad())
+    of = courses(cell for cell in CELLS if cell.id not in {one.id for one in kept})
+    return Run(lab, asked(), empty=made.matrix(), kept=kept, of=of, forecast=Forecast(of, [], capacity=HOST, limit=None))
 
 
-def test_without_root_nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(HostError, match="need root"):
-        runs.ready([], Options(runs=tmp_path / "runs"))
-    assert list(tmp_path.iterdir()) == []
+def test_every_cell_gets_its_result_whatever_runs_beside_it(tmp_path: Path) -> None:
+    made_run = run(tmp_path)
+    with Schedule(made_run.jobs(), capacity=HOST, over=made_run.lab.over):
+        results = [made_run.result(cell) for cell in CELLS]
+    assert [one.id for one in results] == [cell.id for cell in CELLS]
+    assert {one.verdict.outcome for one in results} == {Outcome.ERROR}
+    read = matrix.read(tmp_path)
+    assert [one.id for one in read.cells] == [cell.id for cell in CELLS]  # in the order asked for, not that of their ends
+    made_run.lab.journal.close()
+
+
+def test_what_was_kept_is_not_run_again(tmp_path: Path) -> None:
+    kept = made.result(name=CELLS[1].id)
+    made_run = run(tmp_path, kept=(kept,))
+    assert made_run.result(CELLS[1]) is kept
+    assert CELLS[1] not in [cell for of in made_run.courses for cell in of.cells]
+    told = runs.announced(made_run, asked(), Options(seed=7))
+    assert told.startswith("2 cells, 1 have their verdict; 3 stages on 2 sets of nodes, seed 7; about ")
+    assert "a guess" in told
+    made_run.lab.journal.close()
+
+
+def test_who_waits_for_a_result_that_will_not_come_is_told(tmp_path: Path) -> None:
+    made_run = run(tmp_path)
+    threading.Timer(0.1, made_run.give_up).start()
+    with pytest.raises(KeyboardInterrupt):
+        made_run.result(CELLS[0])
+    made_run.lab.journal.close()
+
+
+def test_a_run_that_is_over_gives_up(tmp_path: Path) -> None:
+    made_run = run(tmp_path)
+    over = Over()
+    over.ask()
+    with Schedule(made_run.jobs(), capacity=HOST, over=over):
+        made_run.give_up()
+    with pytest.raises(KeyboardInterrupt):
+        made_run.result(CELLS[0])
+    made_run.lab.journal.close()
 
 
 def test_the_newest_run_is_the_one_with_the_latest_name(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
-"""What a run is doing now, how long it has taken and how long it took last time: a live panel on a terminal, else plain lines."""
+"""What a run is doing now, how long it has taken, how long it took last time and how long is left: a live panel on a terminal, else
+plain lines. Several courses run at once; each has a number.
+"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -10,23 +13,39 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from lab.deadline import ticks_s
-from lab.journal import WHOLE, Line
+from lab.journal import JUDGED, WHOLE, Line
 from lab.matrix import COLOUR
 from lab.model import Outcome
 
 REFRESH_HZ = 4
 LONG_TASK_S = 5.0  # tasks that took longer are worth a line of their own
 SAID_CHARACTERS = 200
+MINUTES_FROM_S = 100.0
+
+
+@dataclass(slots=True)
+class _Course:
+    """What one set of nodes is doing."""
+
+    number: int
+    cell: str
+    began_s: float
+    step: str = ""
+    step_began_s: float = 0.0
+    task: str = ""
+    task_began_s: float = 0.0
 
 
 class Progress:
-    """A listener of the journal, inside a `with` block. last_s: (cell, step or task) -> seconds it took last time."""
+    """A listener of the journal, inside a `with` block. last_s: (cell, step or task) -> seconds it took last time; left_s: seconds the
+    run will still take, as far as anybody can tell."""
 
-    def __init__(self, console: Console, *, last_s: Mapping[tuple[str, str], float], cells: int) -> None:
-        self._console, self._last_s, self._cells = console, last_s, cells
+    def __init__(
+        self, console: Console, *, last_s: Mapping[tuple[str, str], float], cells: int, left_s: Callable[[], float] | None = None
+    ) -> None:
+        self._console, self._last_s, self._cells, self._left_s = console, last_s, cells, left_s
+        self._judged, self._courses = 0, dict[str, _Course]()
         self._begun = 0
-        self._cell, self._step, self._task = "", "", ""
-        self._cell_began_s = self._step_began_s = self._task_began_s = ticks_s()
         self._live = Live(console=console, get_renderable=self._panel, refresh_per_second=REFRESH_HZ, transient=True)
 
     def __enter__(self) -> Self:
@@ -40,82 +59,99 @@ class Progress:
 
     def __call__(self, line: Line) -> None:
         """Take note of `line`, and print what is worth a line."""
-        told = {
-            "cell": self._cell_begins,
+        told: dict[str, Callable[[Line], object]] = {
+            "cell": self._course_begins,
             "began": self._step_begins,
             "ended": self._step_ended,
             "task": self._of_task,
             "build": self._of_build,
-            "said": lambda line: self._print(line.said),
+            "said": lambda line: self._print(line, line.said),
             "check": self._of_check,
+            JUDGED: self._of_stage,
             "verdict": self._of_verdict,
+            "over": lambda line: self._courses.pop(line.cell, None),
         }
         if line.kind in told:
             told[line.kind](line)
 
-    def _print(self, text: str, style: str = "") -> None:
-        number = f"[{self._begun}/{self._cells}]" if self._cells else ""
-        self._console.print(Text(f"{number:>7} {text}".rstrip(), style=style), soft_wrap=True)
+    def _print(self, line: Line, text: str, style: str = "") -> None:
+        number = f"[{self._judged}/{self._cells}]" if self._cells else ""
+        course = self._courses.get(line.cell)
+        mark = f"#{course.number} " if course else ""
+        self._console.print(Text(f"{number:>7} {mark}{text}".rstrip(), style=style), soft_wrap=True)
+
+    def _of(self, line: Line) -> _Course:
+        return self._courses.get(line.cell) or _Course(number=0, cell=line.cell, began_s=ticks_s())
 
     def _panel(self) -> Group:
-        if not self._step:
-            return Group()
-        step = f" {self._step} {self._took(self._step_began_s, self._step)}"
-        rows: list[RenderableType] = [Spinner("dots", Text(f" {self._cell} {self._took(self._cell_began_s, WHOLE)}")), Text(step)]
-        if self._task:
-            rows.append(Text(f"  {self._task} {self._took(self._task_began_s, self._task)}", style="dim"))
+        rows: list[RenderableType] = []
+        for course in tuple(self._courses.values()):
+            rows.append(Spinner("dots", Text(f" #{course.number} {course.cell} {self._took(course, course.began_s, WHOLE)}")))
+            if course.step:
+                rows.append(Text(f"     {course.step} {self._took(course, course.step_began_s, course.step)}"))
+            if course.task:
+                rows.append(Text(f"       {course.task} {self._took(course, course.task_began_s, course.task)}", style="dim"))
+        if rows and self._cells:
+            rows.append(Text(f" {self._judged} of {self._cells} cells{self._left()}", style="bold"))
         return Group(*rows)
 
-    def _took(self, since_s: float, name: str) -> str:
-        last_s = self._last_s.get((self._cell, name))
+    def _left(self) -> str:
+        return f", about {minutes(self._left_s())} left" if self._left_s and self._judged < self._cells else ""
+
+    def _took(self, course: _Course, since_s: float, name: str) -> str:
+        last_s = self._last_s.get((course.cell, name))
         return f"{ticks_s() - since_s:.0f} s" + (f" (last time {last_s:.0f} s)" if last_s else "")
 
     def _step_begins(self, line: Line) -> None:
-        self._step, self._task, self._step_began_s = line.name, "", ticks_s()
+        course = self._of(line)
+        course.step, course.task, course.step_began_s = line.name, "", ticks_s()
         last_s = self._last_s.get((line.cell, line.name))
         if not self._console.is_terminal and last_s and last_s > LONG_TASK_S:
-            self._print(f"{line.name}: last time {last_s:.0f} s", "dim")
+            self._print(line, f"{line.name}: last time {last_s:.0f} s", "dim")
 
     def _step_ended(self, line: Line) -> None:
-        self._print(f"{line.name}: {line.duration_s or 0:.1f} s" + (f", {line.said}" if line.said else ""), "dim")
-        self._step = self._task = ""
+        self._print(line, f"{line.name}: {line.duration_s or 0:.1f} s" + (f", {line.said}" if line.said else ""), "dim")
+        course = self._of(line)
+        course.step = course.task = ""
 
     def _of_task(self, line: Line) -> None:
+        course = self._of(line)
         if line.more.get("is") == "start":
-            self._task, self._task_began_s = line.name, ticks_s()
+            course.task, course.task_began_s = line.name, ticks_s()
         elif line.duration_s and line.duration_s >= LONG_TASK_S:
-            self._print(f"  {line.name} on {line.node}: {line.duration_s:.0f} s, {line.more.get('is')}", "dim")
+            self._print(line, f"  {line.name} on {line.node}: {line.duration_s:.0f} s, {line.more.get('is')}", "dim")
         if line.said and line.more.get("is") != "retry":  # a task that waits retries for a living
-            self._print(f"  {line.name} on {line.node}: {_short(line.said)}", "dim")
+            self._print(line, f"  {line.name} on {line.node}: {_short(line.said)}", "dim")
 
     def _of_build(self, line: Line) -> None:
         if line.duration_s is None:
-            self._step, self._step_began_s = line.name, ticks_s()
-            self._print(f"{line.name}: about {_minutes(line.more.get('expected_s'))}")
+            course = self._of(line)
+            course.step, course.step_began_s = line.name, ticks_s()
+            self._print(line, f"{line.name}: about {minutes(line.more.get('expected_s'))}")
         else:
-            self._print(f"{line.name}: {_minutes(line.duration_s)}", "dim")
+            self._print(line, f"{line.name}: {minutes(line.duration_s)}", "dim")
 
     def _of_check(self, line: Line) -> None:
         outcome = Outcome[str(line.more["outcome"])]
         if outcome not in (Outcome.PASS, Outcome.SKIP):
-            self._print(f"  {outcome.name} {line.name} on {line.node}: {_short(line.said)}", COLOUR[outcome])
+            self._print(line, f"  {outcome.name} {line.name} on {line.node}: {_short(line.said)}", COLOUR[outcome])
+
+    def _of_stage(self, line: Line) -> None:
+        outcome = Outcome[line.name]
+        self._print(line, f"after stage {line.more.get('stage')}: {outcome.name}, {line.duration_s or 0:.0f} s", COLOUR[outcome])
 
     def _of_verdict(self, line: Line) -> None:
+        self._judged += 1
         outcome = Outcome[line.name]
-        self._print(f"{outcome.name} after {line.duration_s or 0:.0f} s: {line.said}", COLOUR[outcome])
+        self._print(line, f"{outcome.name} {line.cell} after {line.duration_s or 0:.0f} s: {_short(line.said)}", COLOUR[outcome])
+        if left := self._left():
+            self._print(line, left.removeprefix(", "), "dim")
 
-    def _cell_begins(self, line: Line) -> None:
+    def _course_begins(self, line: Line) -> None:
         self._begun += 1
-        self._cell, self._step, self._cell_began_s = line.cell, "", ticks_s()
+        self._courses[line.cell] = _Course(number=self._begun, cell=line.cell, began_s=ticks_s())
         last_s = self._last_s.get((line.cell, WHOLE))
-        self._print(line.cell + (f" (last time {last_s:.0f} s)" if last_s else ""), "bold")
-
-
-def announced(cells: Sequence[str], last_s: Mapping[tuple[str, str], float]) -> str:
-    """How many cells, and how long they took last time, as far as that is known."""
-    known = [last_s[cell, WHOLE] for cell in cells if (cell, WHOLE) in last_s]
-    took = f", {len(known)} of them took {_minutes(sum(known))} last time" if known else ", none of them run here before"
-    return f"{len(cells)} cell{'' if len(cells) == 1 else 's'}{took}"
+        self._print(line, line.cell + (f" (last time {last_s:.0f} s)" if last_s else ""), "bold")
 
 
 def _short(text: str) -> str:
@@ -123,6 +159,7 @@ def _short(text: str) -> str:
     return line if len(line) <= SAID_CHARACTERS else f"{line[: SAID_CHARACTERS - 1]}…"
 
 
-def _minutes(seconds: object) -> str:
+def minutes(seconds: object) -> str:
+    """Seconds as people say them: `40 s`, `4 min`."""
     given = float(seconds) if isinstance(seconds, int | float) else 0.0
-    return f"{given / 60:.0f} min" if given >= 100 else f"{given:.0f} s"
+    return f"{given / 60:.0f} min" if given >= MINUTES_FROM_S else f"{given:.0f} s"

@@ -34,7 +34,7 @@ def test_a_log_has_cells_steps_and_verdicts_with_their_times() -> None:
     text = told(
         line("cell"), line("began", "nodes"), line("ended", "nodes", duration_s=1.5), line("verdict", "FAIL", said="red", duration_s=40.0)
     )
-    assert text.splitlines() == [f"  [1/2] {CELL}", "  [1/2] nodes: 1.5 s", "  [1/2] FAIL after 40 s: red"]
+    assert text.splitlines() == [f"  [0/2] #1 {CELL}", "  [0/2] #1 nodes: 1.5 s", f"  [1/2] #1 FAIL {CELL} after 40 s: red"]
 
 
 def test_what_took_how_long_last_time_is_told_before_it_begins() -> None:
@@ -69,6 +69,20 @@ def test_a_terminal_shows_what_runs_now() -> None:
     assert "Initialize first master" in text
 
 
-def test_a_run_is_announced_with_what_it_took_last_time() -> None:
-    assert progress.announced([CELL, "new"], {(CELL, WHOLE): 240.0}) == "2 cells, 1 of them took 4 min last time"
-    assert progress.announced([CELL], {}) == "1 cell, none of them run here before"
+def test_what_is_left_is_told_after_each_verdict() -> None:
+    console = Console(file=io.StringIO(), width=160)
+    shown = Progress(console, last_s={}, cells=2, left_s=lambda: 300.0)
+    shown(line("cell"))
+    shown(line("verdict", "PASS", said="green", duration_s=40.0))
+    assert "about 5 min left" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_courses_beside_each_other_are_told_apart() -> None:
+    other = Line(at_s=1.0, kind="cell", cell="another")
+    text = told(line("cell"), other, line("ended", "nodes", duration_s=1.0), Line(at_s=1.0, kind="said", cell="another", said="hello"))
+    assert "#1 nodes: 1.0 s" in text
+    assert "#2 hello" in text
+
+
+def test_seconds_are_told_as_people_say_them() -> None:
+    assert [progress.minutes(seconds) for seconds in (40.2, 240.0, "unknown")] == ["40 s", "4 min", "0 s"]

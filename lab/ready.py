@@ -1,0 +1,72 @@
+"""What a run is asked, and whether this host can do it: all that would stop its cells is told before anything is made."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import artifacts, cachedir, component, host, nodeimage, plan, playbooks, release, slots, toolchain
+from lab.engine import Choice
+from lab.errors import HostError, ScenarioError
+from lab.model import Cell
+from lab.run import Keep
+from lab.watch import Patience
+
+FOLDER = Path("runs")
+RUN_BYTES = cachedir.GIB  # evidence of a cell is under 2 MiB, its nodes' volumes some hundred
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is asked. `runs`: the folder that gets one folder per run; `slot`: None takes a free one per course; `jobs`: how many
+    courses at once, None as many as the host has room for; `reuse`: cells share the stages they have in common; `seed`: shuffles the
+    courses; `going_on`: with the newest run of the same scenarios, `failed`: and runs its red cells again."""
+
+    engine: Choice = "auto"
+    patience: Patience = "early"
+    keep: Keep = "never"
+    kubespray: Path | None = None
+    slot: int | None = None
+    runs: Path = FOLDER
+    jobs: int | None = None
+    reuse: bool = True
+    seed: int | None = None
+    going_on: bool = False
+    failed: bool = False
+
+    @property
+    def limit(self) -> int | None:
+        """How many courses at once at the most; a slot that is named has room for one."""
+        return 1 if self.slot is not None else self.jobs
+
+
+def installable(cell: Cell) -> None:
+    """Raise ScenarioError when `cell` asks for what cannot be installed or built."""
+    plan.check(cell)
+    if cell.kube_version not in (known := artifacts.kube_versions()):
+        why = f"lab/components/ builds {', '.join(sorted(known))}"
+        raise ScenarioError(f"Kubernetes {cell.kube_version!r} cannot be built", why, "name one of them")
+
+
+def ready(cells: Iterable[Cell], options: Options) -> None:
+    """Raise the LabError that would stop `cells` from running on this host; makes nothing but, where Go is missing, that."""
+    wanted = tuple(cells)
+    if not host.facts().is_root:
+        raise HostError(
+            "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"
+        )
+    for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
+        if options.kubespray is None:
+            raise ScenarioError(f"no playbooks for {ref.label}", "no checkout of kubespray was named", "name one: --kubespray PATH")
+        playbooks.verify(options.kubespray, release.load(ref.release))
+    slots.hold(options.slot, slots.of_host()).release()
+    if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
+        why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
+        raise HostError("not enough room on the disk for a run", why, "make room there, or run in a folder on a larger disk")
+    asked = {(cell.kube_version, plan.addons_of(cell)) for cell in wanted}
+    missing = {name for kube_version, addons in asked for name in artifacts.missing(kube_version, addons)}
+    if missing:
+        toolchain.program(toolchain.find())
+    needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
+    needed += 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
+    if needed:
+        cachedir.need_room(needed, f"build what is not in the cache yet ({', '.join(sorted(missing)) or 'the node image'})")

@@ -1,0 +1,50 @@
+"""What of an earlier run still stands when a run goes on with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import matrix
+from lab.errors import ScenarioError
+from lab.matrix import GREEN, CellResult
+from lab.result import CELLS
+
+ASIDE = "before"  # where the folder of a cell that is run again goes, so that nothing is lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A run to go on with: its folder, and the results that stand."""
+
+    folder: Path
+    kept: tuple[CellResult, ...]
+
+
+def find(runs: Path, *, scenarios: tuple[str, ...], patience: str, failed: bool) -> Earlier:
+    """The newest run of the same scenarios below `runs`; every result stands, or with `failed` those that are not red.
+
+    Raises ScenarioError when there is none, or when it was run with another patience.
+    """
+    for path in sorted(runs.glob(f"*/{matrix.FILE}"), reverse=True):
+        found = matrix.read(path)
+        if found.scenarios != scenarios:
+            continue
+        if found.patience != patience:
+            why = f"it was run with --patience={found.patience}, this one would be with --patience={patience}"
+            raise ScenarioError(f"run {path.parent.name} cannot be gone on with", why, "give the same --patience, or begin a new run")
+        kept = tuple(one for one in found.cells if not failed or one.verdict.outcome in GREEN)
+        return Earlier(folder=path.parent, kept=kept)
+    raise ScenarioError(
+        f"no run of {', '.join(scenarios)} to go on with", f"{runs.absolute()} has none", "leave --resume and --failed out to begin one"
+    )
+
+
+def set_aside(folder: Path, cell: str) -> None:
+    """Move what an earlier try of `cell` left in the run's `folder` out of the way."""
+    left = folder / CELLS / cell
+    if not left.exists():
+        return
+    number = 1
+    while (to := folder / ASIDE / f"{cell}.{number}").exists():
+        number += 1
+    to.parent.mkdir(exist_ok=True)
+    left.rename(to)

@@ -1,0 +1,70 @@
+import pytest
+
+from lab import estimate
+from lab.course import Course, courses
+from lab.estimate import NODES_S, STAGE_S, Forecast, Known, Took
+from lab.journal import JUDGED, Line
+from lab.model import Topology
+from lab.schedule import Need
+from tests import made
+
+SHORT, LONG = made.cell("metallb"), made.cell("metallb > kube-vip")
+HOST = Need(memory_mib=8000, cores=2)
+
+
+def course(*cells: object) -> Course:
+    (one,) = courses([made.cell(str(cell)) for cell in cells])
+    return one
+
+
+def line(at: str, seconds: float, outcome: str = "PASS", *, stage: str = "metallb") -> Line:
+    return Line(at_s=1.0, kind=JUDGED, name=outcome, duration_s=seconds, more={"at": at, "topology": "1cp", "stage": stage})
+
+
+def test_a_course_takes_what_its_stages_took_last_time() -> None:
+    known = estimate.learn([line(SHORT.id, 99), line(SHORT.id, 30), line(LONG.id, 20, stage="kube-vip")])
+    will = estimate.expected(course("metallb", "metallb > kube-vip"), known)
+    assert (will.seconds, will.sure) == (NODES_S + 50, True)
+
+
+def test_what_comes_behind_a_red_stage_takes_no_time() -> None:
+    known = estimate.learn([line(SHORT.id, 30, "FAIL"), line(LONG.id, 20)])
+    assert estimate.expected(course("metallb > kube-vip"), known).seconds == NODES_S + 30
+
+
+def test_a_stage_that_was_never_run_takes_what_the_like_of_it_took_and_is_a_guess() -> None:
+    known = estimate.learn([line("another cell", 40), line("a third", 60)])
+    will = estimate.expected(course("metallb"), known)
+    assert (will.seconds, will.sure) == (NODES_S + 50, False)
+    assert estimate.expected(course("metallb"), Known()).seconds == NODES_S + STAGE_S
+    assert estimate.stage_s(SHORT, Known(by_cell={SHORT.id: Took(seconds=7, green=True)})) == 7
+
+
+@pytest.mark.parametrize(
+    ("topology", "planes", "workers"), [(Topology(control_planes=3), 3, 0), (Topology(control_planes=1, workers=2), 1, 2)]
+)
+def test_more_nodes_need_more_of_the_host(topology: Topology, planes: int, workers: int) -> None:
+    small, large = estimate.need(Topology(control_planes=1)), estimate.need(topology)
+    more = (planes - 1) * estimate.MEMORY_MIB["control-plane"] + workers * estimate.MEMORY_MIB["worker"]
+    assert large.memory_mib - small.memory_mib == more
+    assert large.cores > small.cores
+
+
+def test_the_rest_of_a_run_grows_shorter_as_it_shows_what_it_takes() -> None:
+    of = courses([made.cell("metallb"), made.cell("metallb", ref="replica@v2.25.1")], reuse=False)
+    forecast = Forecast(of, [], capacity=HOST, limit=1)
+    assert forecast.left().seconds == 2 * (NODES_S + STAGE_S)
+    forecast.begins(of[0])
+    forecast.heard(line(of[0].longest.id, 10))
+    forecast.ended(of[0])
+    assert forecast.left().seconds == NODES_S + 10
+    assert not forecast.left().sure
+    forecast.begins(of[1])
+    forecast.ended(of[1])
+    assert forecast.left().seconds == 0
+
+
+def test_all_courses_side_by_side_take_as_long_as_the_host_makes_them() -> None:
+    of = courses([made.cell("metallb"), made.cell("metallb", ref="replica@v2.25.1")], reuse=False)
+    assert estimate.whole_s(of, Known(), capacity=HOST, limit=None).seconds == NODES_S + STAGE_S
+    assert estimate.whole_s(of, Known(), capacity=HOST, limit=1).seconds == 2 * (NODES_S + STAGE_S)

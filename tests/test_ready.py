@@ -1,0 +1,50 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab import ready, slots
+from lab.errors import BedError, HostError, InstallError, LabError, ScenarioError
+from lab.host import facts
+from lab.ready import Options
+from tests import made
+
+
+def test_a_version_that_no_component_builds_cannot_be_installed() -> None:
+    with pytest.raises(ScenarioError, match="cannot be built"):
+        ready.installable(made.cell(kube_version="v1.29.4"))
+    ready.installable(made.cell())
+
+
+@pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
+def test_a_host_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    held = slots.hold(None, slots.of_host())
+    cell = made.cell(ref="kubespray@v2.25.0")
+    refused: list[tuple[Options, type[LabError]]] = [
+        (Options(runs=tmp_path / "runs", kubespray=tmp_path / "nowhere"), InstallError),
+        (Options(runs=tmp_path / "runs"), ScenarioError),
+    ]
+    try:
+        with pytest.raises(BedError, match="is in use"):
+            ready.ready([made.cell()], Options(runs=tmp_path / "runs", slot=held.slot.number))
+        for options, kind in refused:
+            with pytest.raises(kind):
+                ready.ready([cell], options)
+    finally:
+        held.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
+def test_a_disk_without_room_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(HostError, match="not enough room on the disk"):
+        ready.ready([made.cell()], Options(runs=tmp_path / "runs"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_root_nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(HostError, match="need root"):
+        ready.ready([], Options(runs=tmp_path / "runs"))
+    assert list(tmp_path.iterdir()) == []
