@@ -87,7 +87,7 @@ def test_every_check_has_a_name_of_its_own_and_a_node_to_run_on(tmp_path: Path) 
     assert {one.on for one in everything} <= roles
 
 
-@pytest.mark.parametrize(("ordering", "left"), [("base", "kube-vip is off"), ("kube-vip", "without a CNI")])
+@pytest.mark.parametrize(("ordering", "left"), [("base", "kube-vip is off"), ("kube-vip", "metallb is off")])
 def test_every_check_applies_or_says_why_not(ordering: str, left: str) -> None:
     reasons = {one.lacks(made.cell(ordering)) for one in check.everything()}
     assert "" in reasons

@@ -5,7 +5,7 @@ from functools import partial
 
 from lab.check import Answer, Check, Target, without_vip
 from lab.model import Cell
-from lab.plan import needs_network
+from lab.plan import addons_of, has_network
 
 STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 READY = '{.status.conditions[?(@.type=="Ready")].status}'
@@ -16,7 +16,7 @@ def _always(_: Cell) -> str:
 
 
 def _without_network(cell: Cell) -> str:
-    return "" if needs_network(cell) else "no network plugin in this cell: without a CNI no node becomes Ready"
+    return "" if has_network(cell, addons_of(cell)) else "no network in this cell: without a CNI no node becomes Ready"
 
 
 def _static_pod(name: str, target: Target) -> Answer:

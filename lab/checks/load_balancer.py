@@ -14,7 +14,7 @@ from lab.model import Cell
 from lab.plan import addons_of
 
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 10s"
-IMAGE = "localhost/spraylab/echo:1"
+IMAGE = "localhost/spraylab/echo:2"
 NAMESPACE = "spraylab-check"
 ADDRESS_LIMIT_S = 30.0  # until the Service has an address; MetalLB needs 1 to 4 s
 ANSWER_LIMIT_S = 30.0  # until the pod answers through it
