@@ -10,7 +10,22 @@ from pathlib import Path
 from threading import Event
 from typing import Literal
 
-from lab import artifacts, bed, check, component, evidence, host, installer, network, plan, playbooks, release, signature, verdict
+from lab import (
+    artifacts,
+    bed,
+    check,
+    component,
+    evidence,
+    host,
+    installer,
+    inventory,
+    network,
+    plan,
+    playbooks,
+    release,
+    signature,
+    verdict,
+)
 from lab.command import ssh
 from lab.deadline import now_s, ticks_s
 from lab.engine import Engine
@@ -92,6 +107,7 @@ def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
         stages = plan.stages(cell, facts, needs=needs, versions=made.versions)
         seen.deviations = (*made.deviations, *plan.deviations(cell, facts, needs=needs, versions=made.versions))
         site = stack.enter_context(_nodes(cell, lab, folder, artifacts=made.path, seen=seen))
+        site = replace(site, api_port=inventory.api_port(stages[0]))
         if plan.has_plain_network(cell, stages[0].addons):
             network.place(site)
         for stage in stages:
@@ -102,7 +118,7 @@ def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
             with lab.journal.step(cell.id, "checks"):
                 seen.checks = check.run_all(cell, site, on_result=partial(_checked, lab, cell))
         with lab.journal.step(cell.id, "evidence"):
-            taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages))
+            taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages), checks=seen.checks)
         judged = _verdict(cell, facts, site, taken, seen)
         seen.verdict_after_s = ticks_s() - seen.node_s if seen.node_s is not None else None
         seen.red = judged.outcome not in GREEN
