@@ -63,8 +63,9 @@ class Target:
 
     def livez(self, address: str) -> Answer:
         """/livez of the API server at `address`, asked from the check's node."""
-        done = self.run("curl -sSk --max-time 5 https://%s:6443/livez", address)
-        return Answer(ok=done.rc == 0 and done.text == "ok", said=f"https://{address}:6443/livez says {done.text or 'nothing'}")
+        url = f"https://{address}:{self.site.api_port}/livez"
+        done = self.run("curl -sSk --max-time 5 %s", url)
+        return Answer(ok=done.rc == 0 and done.text == "ok", said=f"{url} says {done.text or 'nothing'}")
 
     def text_of(self, path: str, *, node: Node) -> str:
         """The text of a file of `node`."""

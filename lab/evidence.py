@@ -20,7 +20,7 @@ from lab.datafile import Schema, decode
 from lab.datafile import read as read_data
 from lab.deadline import now_s
 from lab.errors import ScenarioError
-from lab.model import Evidence, Fact, Node, Site, StageRun
+from lab.model import CheckResult, Evidence, Fact, Node, Site, StageRun
 from lab.signature import UNREADABLE, Context
 
 PROBES = Path(__file__).parent / "data" / "probes.yaml"
@@ -56,12 +56,14 @@ def sample(site: Site, node: Node) -> tuple[Fact, ...]:
     return _take(site, node, {name: probe for name, probe in probes().items() if probe.watch and probe.on == "cluster"})
 
 
-def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...], told: Mapping[str, str] | None = None) -> Evidence:
+def collect(
+    site: Site, *, folder: Path, runs: tuple[StageRun, ...], checks: tuple[CheckResult, ...] = (), told: Mapping[str, str] | None = None
+) -> Evidence:
     """Every fact of every node, written below `folder` as <node>/<probe>.txt and facts.json.
 
-    runs: how the stages ended, which is a fact of the lab itself; told: further ones, name -> text.
+    runs, checks: how the stages ended and what the checks said, which are facts of the lab itself; told: further ones, name -> text.
     """
-    of_lab = {"init": "\n".join(_told(run) for run in runs), **(told or {})}
+    of_lab = {"init": "\n".join(map(_told, runs)), "checks": "\n".join(map(_checked, checks)), **(told or {})}
     facts = [Fact(probe=name, node=LAB, text=text, at_s=now_s(), command="spraylab") for name, text in of_lab.items()]
     with ThreadPoolExecutor(max_workers=len(site.nodes)) as pool:  # a probe of a VIP that nobody holds waits for seconds
         facts += chain.from_iterable(pool.map(partial(_of_node, site), site.nodes))
@@ -103,7 +105,7 @@ def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fac
 
 def _script(site: Site, node: Node, asked: Mapping[str, ProbeSchema], token: str) -> str:
     """All probes at once, for most of them wait; then what each said, between lines with the token, and its exit code."""
-    lines = [f"export NODE={node.address} VIP={site.slot.vip} INTERFACE={node.interface}", "said=$(mktemp -d)"]
+    lines = [f"export NODE={node.address} VIP={site.slot.vip} PORT={site.api_port} INTERFACE={node.interface}", "said=$(mktemp -d)"]
     for name, probe in asked.items():
         limited = f"timeout -k 1 {probe.limit_s:g} sh -c {shlex.quote(probe.command)}"
         lines.append(f"{{ {limited} >$said/{name} 2>&1; echo $? >$said/{name}.rc; }} &")
@@ -122,3 +124,7 @@ def _told(run: StageRun) -> str:
     stopped = f" stopped_after_s={run.stopped_after_s:.0f}" if run.stopped_after_s is not None else ""
     rc = "stopped" if run.rc is None else run.rc
     return f"stage={run.stage} rc={rc} attempts={run.attempts} init_rc={init_rc} init_s={run.init_s:.0f}{stopped}"
+
+
+def _checked(one: CheckResult) -> str:
+    return f"{one.outcome.name} {one.check} on {one.node}: {' '.join(one.said.split())}"

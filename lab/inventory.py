@@ -1,11 +1,14 @@
 """Stage + site -> the Ansible inventory and its variables as text. Pure."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.datafile import dump_yaml
-from lab.model import Site, Stage
+from lab.model import API_PORT, Site, Stage
 
-API_PORT = 6443  # kube_apiserver_port of every release
+PLACEHOLDERS = ("vip", "pool", "node", "client", "gateway", "subnet")  # `{vip}` in a variable is the VIP of the cell's slot
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")  # Jinja's own braces come in pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,47 @@ def render(stage: Stage, site: Site) -> Inventory:
     A host is reached by its name in the site's SSH configuration. Control planes carry etcd; where there are no workers
     they are nodes too.
     """
-    return Inventory(hosts=dump_yaml(_hosts(site)), variables=dump_yaml({**_addresses(stage, site), **stage.variables}))
+    return Inventory(hosts=dump_yaml(_hosts(site)), variables=dump_yaml(variables(stage, site)))
+
+
+def variables(stage: Stage, site: Site) -> dict[str, object]:
+    """What all hosts share in `stage`: the addresses of the site's slot, then what the stage sets, its placeholders filled."""
+    filled = {name: _filled(value, _values(site)) for name, value in stage.variables.items()}
+    return {**_addresses(stage, site), **filled}
+
+
+def api_port(stage: Stage) -> int:
+    """Where the API servers listen, which is also the port that kube-vip and every client is told."""
+    return int(str(stage.variables.get("kube_apiserver_port", API_PORT)))
+
+
+def unknown_placeholders(value: object) -> tuple[str, ...]:
+    """What stands in single braces in a text of `value` and is no placeholder; sorted."""
+    if isinstance(value, Mapping):
+        return tuple(sorted({name for part in value.items() for one in part for name in unknown_placeholders(one)}))
+    if isinstance(value, list):
+        return tuple(sorted({name for one in value for name in unknown_placeholders(one)}))
+    return tuple(sorted(set(_PLACEHOLDER.findall(value)) - set(PLACEHOLDERS))) if isinstance(value, str) else ()
+
+
+def _values(site: Site) -> Mapping[str, str]:
+    place = site.slot
+    return {
+        "vip": place.vip,
+        "pool": place.pool,
+        "node": site.control_planes[0].address,
+        "client": place.client,
+        "gateway": place.gateway,
+        "subnet": place.subnet,
+    }
+
+
+def _filled(value: object, values: Mapping[str, str]) -> object:
+    if isinstance(value, Mapping):
+        return {_filled(name, values): _filled(one, values) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, values) for one in value]
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value) if isinstance(value, str) else value
 
 
 def _hosts(site: Site) -> dict[str, object]:
@@ -55,7 +98,7 @@ def _addresses(stage: Stage, site: Site) -> dict[str, object]:
     """Variables that carry addresses of the slot."""
     addresses: dict[str, object] = {"upstream_dns_servers": [site.slot.client]}
     if stage.endpoint == "vip":
-        addresses["loadbalancer_apiserver"] = {"address": site.slot.vip, "port": API_PORT}
+        addresses["loadbalancer_apiserver"] = {"address": site.slot.vip, "port": api_port(stage)}
     if "kube-vip" in stage.addons:
         addresses["kube_vip_address"] = site.slot.vip
     if "metallb" in stage.addons:

@@ -10,6 +10,7 @@ ADDONS = ("kube-vip", "metallb", "cilium")
 Endpoint = Literal["vip", "node"]
 Network = Literal["plain", "none"]
 Role = Literal["control-plane", "worker", "client"]
+API_PORT = 6443  # kube_apiserver_port of every release
 
 
 class Outcome(IntEnum):
@@ -118,11 +119,12 @@ class Slot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What a bed hands out: nodes (control planes first, the client last), their slot, and how to reach them by SSH
-    (a client configuration whose host names are the node names)."""
+    (a client configuration whose host names are the node names). `api_port`: where the cell lets its API servers listen."""
 
     nodes: tuple[Node, ...]
     slot: Slot
     ssh_config: Path
+    api_port: int = API_PORT
 
     @property
     def members(self) -> tuple[Node, ...]:

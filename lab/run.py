@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from lab import artifacts, bed, check, component, course, evidence, host, hostload, network, plan, playbooks, release, result, signature
+from lab import artifacts, bed, check, component, course, evidence, host, hostload, inventory, network, plan, playbooks, release, result
+from lab import signature as signatures
 from lab import verdict as verdicts
 from lab.course import Course
 from lab.deadline import now_s, ticks_s
@@ -109,6 +110,7 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
             one.id: (*made.deviations, *plan.deviations(one, facts, needs=needs, versions=made.versions)) for one in of.cells
         }
         site = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
+        site = replace(site, api_port=inventory.api_port(stages[0]))
         if plan.has_plain_network(cell, stages[0].addons):
             network.place(site)
         for stage in stages:
@@ -148,10 +150,15 @@ def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, sourc
 def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, began_at_s: float) -> Verdict:
     cores, loads = host.facts().cores, lab.load.since(began_at_s)
     seen.host_load = hostload.starved(loads, cores=cores)
-    told = {"host-load": hostload.told(loads, cores=cores), "checks": "\n".join(_line(one) for one in seen.checks) or "no check was run"}
     with lab.journal.step(seen.course, "evidence"):
-        taken = evidence.collect(site, folder=lab.folder_of(seen.evidence) / "evidence", runs=tuple(seen.stages), told=told)
-    matched = signature.match(signature.load(), taken, context=signature.Context.of(site))
+        taken = evidence.collect(
+            site,
+            folder=lab.folder_of(seen.evidence) / "evidence",
+            runs=tuple(seen.stages),
+            checks=seen.checks,
+            told={"host-load": hostload.told(loads, cores=cores)},
+        )
+    matched = signatures.match(signatures.load(), taken, context=signatures.Context.of(site))
     files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
     full = verdicts.would_end(release.load(cell.ref.release).kubeadm_init, cell)
     return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=full)
@@ -206,10 +213,6 @@ def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -
         else:
             with lab.journal.step(cell.id, "clean-up"):
                 made.down()
-
-
-def _line(one: CheckResult) -> str:
-    return f"{one.outcome.name} {one.check} on {one.node}: {' '.join(one.said.split())}"
 
 
 def _built(tell: Reporter, progress: component.Progress) -> None:

@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from lab import bed, release
+from lab import bed, inventory, release
 from lab.datafile import Checked, Schema, dump_yaml, read
 from lab.errors import ScenarioError
-from lab.model import Cell, Endpoint, Ref, Topology
-from lab.notation import Ordering, parse_ordering, parse_ref, parse_topology
+from lab.model import Cell, Endpoint, Network, Ref, Topology
+from lab.notation import Ordering, every_ordering, parse_ordering, parse_ref, parse_topology
 
 Source = Literal["replica", "kubespray"]
 T = TypeVar("T")
 
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,40}")  # part of a cell's id, and so of a folder's name
+ALL = "all"  # in place of orderings: every one there is
 KUBE_VERSION = re.compile(r"v\d{1,3}\.\d{1,3}\.\d{1,3}")
 
 
@@ -49,8 +50,12 @@ def _mitigation(text: str) -> str:
 
 
 def _ordering(text: str) -> str:
-    parse_ordering(text)
+    _orderings([text])
     return text
+
+
+def _orderings(texts: Sequence[str]) -> list[Ordering]:
+    return [stages for text in texts for stages in (every_ordering() if text == ALL else (parse_ordering(text),))]
 
 
 def _topology(text: str) -> str:
@@ -81,6 +86,7 @@ class BlockSchema(Schema):
     topologies: list[TopologyText] | None = None
     orderings: list[OrderingText] | None = None
     endpoints: list[Literal["default", "vip", "node"]] | None = None
+    networks: list[Network] | None = None
     beds: list[BedName] | None = None
     mitigations: list[str] | None = None
     because: str = ""
@@ -181,6 +187,10 @@ def _references(schema: ScenarioSchema) -> list[str]:
         wrong = sorted(set(block.mitigations or []) - {"none", *schema.mitigations})
         problems += [f"{place}: unknown mitigation {name!r}; `mitigations` has {sorted(schema.mitigations)}" for name in wrong]
     problems += [f"exclude.{index}: `because` is empty" for index, rule in enumerate(schema.exclude) if not rule.because]
+    known = ", ".join(f"{{{name}}}" for name in inventory.PLACEHOLDERS)
+    for name, mitigation in schema.mitigations.items():
+        wrong = list(inventory.unknown_placeholders(mitigation.variables))
+        problems += [f"mitigations.{name}: no placeholder {{{one}}}; there are {known}" for one in wrong]
     return problems
 
 
@@ -202,17 +212,17 @@ def _cells(block: BlockSchema, schema: ScenarioSchema) -> list[Cell]:
         given("refs", []),
         given("kubernetes", []),
         given("topologies", ["1cp"]),
-        given("orderings", []),
+        _orderings(given("orderings", [])),
         given("endpoints", ["default"]),
+        given("networks", ["plain"]),
         given("beds", ["containers"]),
         given("mitigations", ["none"]),
     )
-    return [_cell(point, schema) for point in points if point[-1] == "none" or point[-1] in schema.mitigations]
+    return [_cell(*point, schema=schema) for point in points if point[-1] == "none" or point[-1] in schema.mitigations]
 
 
-def _cell(point: tuple[str, ...], schema: ScenarioSchema) -> Cell:
-    ref, kubernetes, topology, ordering, endpoint, bed, mitigation = point
-    stages = parse_ordering(ordering)
+def _cell(*point: Any, schema: ScenarioSchema) -> Cell:
+    ref, kubernetes, topology, stages, endpoint, network, bed, mitigation = point
     changed = schema.mitigations[mitigation].variables if mitigation != "none" else {}
     return Cell(
         ref=parse_ref(ref),
@@ -220,6 +230,7 @@ def _cell(point: tuple[str, ...], schema: ScenarioSchema) -> Cell:
         topology=parse_topology(topology),
         ordering=stages,
         endpoint=_endpoint(endpoint, stages),
+        network="none" if network == "none" else "plain",
         bed=bed,
         mitigations=(mitigation,) if mitigation != "none" else (),
         variables=tuple((name, dump_yaml(value).removesuffix("\n...\n").strip()) for name, value in changed.items()),
@@ -247,8 +258,9 @@ def _covers(rule: BlockSchema, cell: Cell, source: Source | None) -> bool:
         (_parsed(rule.refs, ref), cell.ref),
         (_parsed(rule.kubernetes, str), cell.kube_version),
         (_parsed(rule.topologies, parse_topology), cell.topology),
-        (_parsed(rule.orderings, parse_ordering), cell.ordering),
+        (None if rule.orderings is None else [*_orderings(rule.orderings)], cell.ordering),
         (_parsed(rule.endpoints, str), cell.endpoint),
+        (_parsed(rule.networks, str), cell.network),
         (_parsed(rule.beds, str), cell.bed),
         (_parsed(rule.mitigations, lambda name: (name,) if name != "none" else ()), cell.mitigations),
     ]

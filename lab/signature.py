@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 from lab.datafile import Checked, Schema, read
-from lab.model import Evidence, Fact, Finding, Link, Node, RuledOut, Site
+from lab.model import API_PORT, Evidence, Fact, Finding, Link, Node, RuledOut, Site
 
 FOLDER = Path(__file__).parent / "data" / "signatures"
-API_PORT = 6443
 LINE_CHARACTERS = 400  # of a line that proves something; the evidence has all of it
 UNREADABLE = "unreadable:"  # how the text of a fact starts whose probe could not be run
 
@@ -105,8 +104,8 @@ class Context:
 
     @classmethod
     def of(cls, site: Site) -> "Context":
-        """The context of `site`: its control planes, and the VIP of its slot."""
-        return cls(vip=site.slot.vip, nodes=site.control_planes)
+        """The context of `site`: its control planes, the VIP of its slot, and the port of its API servers."""
+        return cls(vip=site.slot.vip, nodes=site.control_planes, port=site.api_port)
 
     def values(self, node: Node) -> Mapping[str, str]:
         """Placeholder -> what it stands for on `node`."""

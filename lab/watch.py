@@ -12,13 +12,13 @@ from typing import Literal, Self
 
 from lab.deadline import now_s, pause_unless, ticks_s
 from lab.errors import LabError
-from lab.model import Evidence, Fact, Node, Site, TaskEvent
+from lab.model import API_PORT, Evidence, Fact, Node, Site, TaskEvent
 from lab.signature import Context, Signature, match
 
 EVERY_S = 2.0  # between two samples; one costs the node about a second of one core
 JOIN_S = 60.0  # a sample that was begun is waited for; its own limits are shorter
 INIT_ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
-PORTS = (6443, 10257, 10259)  # API server, controller manager, scheduler
+OTHER_PORTS = (10257, 10259)  # of the control plane beside the API server's: controller manager, scheduler
 SUSPECT = "kube-vip"
 Patience = Literal["early", "full"]
 KEPT = ("listeners", "containers")  # probes that the story of the ports is told from
@@ -132,7 +132,7 @@ class Watch:
 
     def story(self) -> Story:
         """What has been seen until now."""
-        ports = ports_story(self._samples, init_began_s=self._init_began_s)
+        ports = ports_story(self._samples, init_began_s=self._init_began_s, api_port=self.site.api_port)
         return Story(samples=self._taken, missed=tuple(self._missed), ports=ports, stopped_for=self._stopped_for, held_s=self._held_s)
 
     def _watch(self) -> None:
@@ -164,11 +164,12 @@ class Watch:
             self.write({"at_s": at_s, "node": node, "in_init": bool(self._in_init), "facts": new})
 
 
-def ports_story(samples: Sequence[Evidence], *, init_began_s: float | None = None) -> PortsStory:
+def ports_story(samples: Sequence[Evidence], *, init_began_s: float | None = None, api_port: int = API_PORT) -> PortsStory:
     """Whether kube-vip was seen to listen on the control plane's ports, from samples that carry the fact `listeners` (`ss -Hltnp`).
 
     init_began_s: Unix time that seconds are counted from; the first sample's when not given.
     """
+    ports = (api_port, *OTHER_PORTS)
     facts = [fact for sample in samples for fact in sample.of("listeners")]
     began_s = init_began_s if init_began_s is not None else min((fact.at_s for fact in facts), default=now_s())
     seen: dict[tuple[int, str, str], list[float]] = {}
@@ -178,12 +179,12 @@ def ports_story(samples: Sequence[Evidence], *, init_began_s: float | None = Non
     listening = tuple(
         Listening(port=port, process=process, node=node, since_s=min(at_s), until_s=max(at_s), samples=len(at_s))
         for (port, process, node), at_s in sorted(seen.items())
-        if port in PORTS
+        if port in ports
     )
     beside = sum(any(_runs(sample, fact.node) for fact in sample.of("listeners")) for sample in samples)
     its_ports = tuple(sorted({port for port, process, _ in seen if process == SUSPECT}))
     taken = sum(bool(sample.of("listeners")) for sample in samples)
-    verdict = _verdict(beside, its_ports)
+    verdict = _verdict(beside, taken=bool(set(its_ports) & set(ports)))
     return PortsStory(
         verdict=verdict,
         says=_says(verdict, beside, taken, listening, its_ports),
@@ -206,8 +207,8 @@ def _runs(sample: Evidence, node: str) -> bool:
     return any(process == SUSPECT for fact in sample.of("listeners") if fact.node == node for _, process in _listeners(fact))
 
 
-def _verdict(beside: int, its_ports: tuple[int, ...]) -> Literal["refuted", "confirmed", "cannot tell"]:
-    if set(its_ports) & set(PORTS):
+def _verdict(beside: int, *, taken: bool) -> Literal["refuted", "confirmed", "cannot tell"]:
+    if taken:
         return "confirmed"
     return "refuted" if beside else "cannot tell"
 
@@ -219,4 +220,4 @@ def _says(verdict: str, beside: int, taken: int, listening: tuple[Listening, ...
     )
     own = f"{SUSPECT} itself listened on {', '.join(map(str, its_ports)) or 'no port'}"
     counted = f"{SUSPECT} ran in {beside} of {taken} samples taken since kubeadm init began"
-    return f"{verdict}: {counted}; {own}; {who or 'nobody was seen on 6443, 10257 or 10259'}"
+    return f"{verdict}: {counted}; {own}; {who or 'nobody was seen on a port of the control plane'}"

@@ -1,13 +1,14 @@
 """Probes run for real, by a shell of this machine in place of a node's: `ssh` here starts the script it is given."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab import evidence
 from lab.errors import ScenarioError
-from lab.model import Site, StageRun
+from lab.model import CheckResult, Outcome, Site, StageRun
 from lab.signature import UNREADABLE, Context
 from tests import made
 
@@ -92,6 +93,19 @@ def test_how_the_stages_ended_is_a_fact_of_the_lab(site: Site, tmp_path: Path) -
     run = StageRun(stage="kube-vip", rc=2, duration_s=140.0, attempts=4, init_rc=124, init_s=123.4)
     (fact,) = evidence.collect(site, folder=tmp_path / "evidence", runs=(run,)).of("init")
     assert fact.text == "stage=kube-vip rc=2 attempts=4 init_rc=124 init_s=123"
+
+
+def test_what_the_checks_said_is_a_fact_of_the_lab(site: Site, tmp_path: Path) -> None:
+    check = CheckResult(check="etcd", node="cp1", outcome=Outcome.FAIL, said="one\ntwo")
+    (fact,) = evidence.collect(site, folder=tmp_path / "evidence", runs=(), checks=(check, check)).of("checks")
+    assert (fact.node, fact.text) == ("lab", "FAIL etcd on cp1: one two\nFAIL etcd on cp1: one two")
+
+
+def test_probes_ask_the_port_that_the_api_listens_on(site: Site, tmp_path: Path) -> None:
+    program(tmp_path, "curl", '#!/bin/sh\necho "$*"\n')
+    facts = {fact.probe: fact.text for fact in evidence.sample(replace(site, api_port=8443), site.nodes[0])}
+    assert facts["livez-node"].endswith("https://10.231.0.10:8443/livez")
+    assert facts["livez-vip"].endswith("https://10.231.0.100:8443/livez")
 
 
 def test_evidence_is_files_for_people_and_is_read_back(site: Site, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab import inventory
 from lab.model import Endpoint, Node, Site, Slot, Stage
@@ -58,3 +60,27 @@ def test_an_endpoint_can_name_the_vip_while_nobody_holds_it() -> None:
 def test_kube_vip_gets_the_address_of_the_slot_unless_the_stage_names_one() -> None:
     assert shared(stage("vip", "kube-vip"))["kube_vip_address"] == "10.9.7.100"
     assert shared(stage("vip", "kube-vip", kube_vip_address="10.9.7.101"))["kube_vip_address"] == "10.9.7.101"
+
+
+def test_the_port_of_the_api_is_what_the_stage_says() -> None:
+    other = stage("vip", "kube-vip", kube_apiserver_port=8443)
+    assert shared(other)["loadbalancer_apiserver"] == {"address": "10.9.7.100", "port": 8443}
+    assert inventory.api_port(other) == 8443
+    assert inventory.api_port(stage("vip")) == 6443
+
+
+def test_placeholders_stand_for_addresses_of_the_slot_wherever_they_stand() -> None:
+    found = shared(stage("node", "metallb", a={"{vip}": ["{pool}", "{node}-{client}", 3]}, b="{gateway} {subnet} {{ vip }} {} {Vip}"))
+    assert found["a"] == {"10.9.7.100": ["10.9.7.200-10.9.7.220", "10.9.7.10-10.9.7.2", 3]}
+    assert found["b"] == "10.9.7.1 10.9.7.0/24 {{ vip }} {} {Vip}"
+
+
+def test_an_unknown_placeholder_is_named() -> None:
+    assert inventory.unknown_placeholders({"a": ["{vip}", {"{nodes}": "{pol}"}], "b": "{{ c }}", "d": 1}) == ("nodes", "pol")
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
+def test_what_has_no_placeholder_is_left_as_it_is(value: object) -> None:
+    known = any(f"{{{name}}}" in str(value) for name in inventory.PLACEHOLDERS)
+    found = inventory.variables(stage("node", x=value), site())["x"]
+    assert known or found == value

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lab import plan, scenario
 from lab.datafile import dump_yaml
 from lab.errors import ScenarioError
+from lab.notation import every_ordering
 from lab.scenario import Scenario
 
 HEAD = "name: one\nabout: a question\n"
@@ -54,6 +55,23 @@ def test_a_mitigation_brings_its_variables(tmp_path: Path) -> None:
     assert (without.variables, without.mitigations) == ((), ())
     assert dict(with_.variables)["kubeadm_init_timeout"] == "30s"
     assert with_.id.endswith(":with-short")
+
+
+def test_all_stands_for_every_ordering_in_blocks_and_rules(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(HEAD + DEFAULTS + "cells: [{orderings: [all, kube-vip], networks: [plain, none]}]\n" + EXCLUDE_ALL)
+    read = scenario.load(tmp_path / "one.yaml", check=lambda _: None)
+    assert [cell.ordering for cell in read.cells] == list(every_ordering())
+    assert [left.cell.ordering for left in read.left_out] == list(every_ordering())
+    assert {left.cell.network for left in read.left_out} == {"none"}
+
+
+EXCLUDE_ALL = "exclude: [{orderings: [all], networks: [none], because: not asked}]\n"
+
+
+def test_a_cell_without_a_network_says_so_in_its_id(tmp_path: Path) -> None:
+    assert ids(load(tmp_path, HEAD + DEFAULTS + "cells: [{networks: [none], orderings: [metallb]}]\n")) == [
+        "replica-v2.25.0:k8s-v1.29.5:1cp:metallb:node:no-network:containers"
+    ]
 
 
 def test_a_left_out_cell_keeps_its_reason(tmp_path: Path) -> None:
@@ -113,6 +131,10 @@ def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
         ("cells: [{mitigations: [nope]}, {topologies: [3cp]}]\n", ["unknown mitigation 'nope'", "topology 3cp cannot be installed yet"]),
         ("cells: [{}]\nexclude: [{mitigations: [nope], because: b}]\n", ["exclude.0: unknown mitigation 'nope'"]),
         ("cells: [{mitigations: [nope]}, {mitigations: [nada]}]\n", ["unknown mitigation 'nope'", "unknown mitigation 'nada'"]),
+        (
+            "cells: [{mitigations: [a]}]\nmitigations: {a: {why: w, variables: {b: {c: ['{vpi}', '{{ jinja }}']}}}}\n",
+            ["mitigations.a: no placeholder {vpi}; there are {vip}, {pool}"],
+        ),
         ("cells: [{}]\nexclude: [{orderings: [kube-vip]}]\n", ["exclude.0: `because` is empty"]),
         ("cells: [{}]\nexclude: [{orderings: [kube-vip], because: all}]\n", ["no cell is left to run"]),
         ("cells: [{}]\n" + KNOWN % "other", ["known: no cell 'other'"]),
@@ -143,9 +165,21 @@ def test_free_text_is_a_scenario_or_one_error(tmp_path: Path, text: str) -> None
         scenario.load(tmp_path / "one.yaml", check=plan.check)
 
 
-WORDS = ["replica@v2.25.0", "kubespray@v2.24", "v1.29.5", "kube-vip", "base > cilium", "3cp+2w", "vip", "none", "containers", "short"]
+WORDS = [
+    "all",
+    "replica@v2.25.0",
+    "kubespray@v2.24",
+    "v1.29.5",
+    "kube-vip",
+    "base > cilium",
+    "3cp+2w",
+    "vip",
+    "none",
+    "containers",
+    "short",
+]
 GARBAGE = st.none() | st.integers() | st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]))
-FIELDS = ("refs", "kubernetes", "topologies", "orderings", "endpoints", "beds", "mitigations", "because")
+FIELDS = ("refs", "kubernetes", "topologies", "orderings", "endpoints", "networks", "beds", "mitigations", "because")
 BLOCKS = st.dictionaries(st.sampled_from(FIELDS), st.lists(GARBAGE, max_size=2) | GARBAGE)
 
 

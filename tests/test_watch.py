@@ -258,6 +258,13 @@ def test_kube_vip_on_one_of_the_ports_confirms_it() -> None:
     assert (story.verdict, story.its_ports) == ("confirmed", (10259,))
 
 
+def test_the_ports_of_the_control_plane_are_those_of_the_cell() -> None:
+    story = ports_story([at(5, listeners=f"{VIP}\n{API.replace('6443', '8443')}")], init_began_s=0, api_port=8443)
+    assert [one.port for one in story.listening] == [8443]
+    other = ports_story([at(5, listeners=VIP.replace("2112", "8443"))], init_began_s=0)
+    assert (other.verdict, other.listening) == ("refuted", ())
+
+
 def test_a_running_container_is_kube_vip_too() -> None:
     assert ports_story([at(5, listeners=API, containers=RUNS)], init_began_s=0).verdict == "refuted"
 

@@ -25,7 +25,8 @@ def _certificate(target: Target) -> Answer:
     """The client trusts what answers at the VIP under that address, with the cluster's authority alone."""
     vip = target.site.slot.vip
     authority = target.text_of(AUTHORITY, node=target.site.control_planes[0])
-    done = target.run("sh -c %s", f"printf %s '{authority}' | curl -sS --max-time 5 --cacert /dev/stdin https://{vip}:6443/livez")
+    url = f"https://{vip}:{target.site.api_port}/livez"
+    done = target.run("sh -c %s", f"printf %s '{authority}' | curl -sS --max-time 5 --cacert /dev/stdin {url}")
     said = f"the certificate covers {vip}" if done.rc == 0 else f"the certificate is not taken for {vip}: {done.text}"
     return Answer(ok=done.rc == 0, said=said)
 

@@ -1,6 +1,7 @@
 """Each check of the control plane, both ways, on what real nodes said."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ def test_livez_is_ok_and_nothing_else(tmp_path: Path, name: str, address: str, r
     nodes = Nodes({"curl": (rc, said)})
     assert ask(tmp_path, name, nodes).ok is ok
     assert f"https://{address}:6443/livez" in nodes.asked[0]
+
+
+def test_another_port_of_the_api_is_the_one_that_is_asked(tmp_path: Path) -> None:
+    nodes = Nodes({"curl": (0, "ok")})
+    (check,) = (one for one in CHECKS if one.name == "API through the VIP")
+    assert look(tmp_path, check, nodes, site=replace(made.site(tmp_path), api_port=8443)).ok is True
+    assert "https://10.231.0.100:8443/livez" in nodes.asked[0]
 
 
 @pytest.mark.parametrize(("rc", "said", "ok"), [(0, "True", True), (0, "False", False), (0, "", False), (1, "NotFound", False)])
