@@ -38,7 +38,7 @@ class GroupSchema(Schema):
     """Variables that depart for one reason."""
 
     why: str
-    when: Literal["always", "no-network", "plain-network"]
+    when: Literal["always", "no-network", "plain-network", "workers-by-node"]
     source: Literal["any", "kubespray"]
     variables: dict[str, ChangeSchema]
 
@@ -82,13 +82,14 @@ def check(cell: Cell) -> None:
     """Raise ScenarioError, with all reasons, when `cell` asks for what cannot be installed."""
     release = load(cell.ref.release)
     wrong = [f"addon {name!r} cannot be installed yet" for addons in cell.ordering for name in addons if name not in ADDON_VARIABLES]
-    wrong += [f"topology {cell.topology} cannot be installed yet"] if str(cell.topology) != "1cp" else []
+    if cell.topology.control_planes % 2 == 0:  # each carries a member of etcd; kubespray refuses an even number too
+        wrong.append(f"topology {cell.topology} gives etcd an even number of members")
     if not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
     if cell.ref.source == "kubespray" and not release.file_urls:
         wrong.append(f"{release.tag} downloads by HTTP only, and nodes have no network that reaches out")
     if wrong:
-        can = f"1cp with base or {', '.join(sorted(ADDON_VARIABLES))} can be installed"
+        can = f"1cp, 3cp, 3cp+1w ... with base or {', '.join(sorted(ADDON_VARIABLES))} can be installed"
         raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), f"change the scenario: {can}")
 
 
@@ -193,7 +194,12 @@ def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: Nod
 
 
 def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
-    holds = {"always": True, "no-network": not needs_network(cell), "plain-network": has_plain_network(cell, on)}
+    holds = {
+        "always": True,
+        "no-network": not needs_network(cell),
+        "plain-network": has_plain_network(cell, on),
+        "workers-by-node": cell.topology.workers > 0 and _endpoint(cell, on) == "node",
+    }
     return group.source in ("any", cell.ref.source) and holds[group.when]
 
 
