@@ -10,6 +10,8 @@ _FIELDS = re.compile(
     r"[\"']?\s*[:= ]\s*[\"']?)(?P<secret>[A-Za-z0-9+/=_.-]{8,})",
     re.IGNORECASE,
 )
+# As kubeadm prints it on a line of its own: the line end may stand as it is, escaped, or as the border of two strings of a list.
+_CERTIFICATE_KEY = re.compile(r"(?P<name>certificate[- ]?key\W+(?:n\W*)?)[0-9a-f]{64}\b", re.IGNORECASE)
 _BOOTSTRAP_TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+")
 
@@ -20,4 +22,5 @@ def mask(text: str) -> str:
     text = _KEY_LINE.sub(MASK, text)
     text = _JWT.sub(MASK, text)
     text = _BOOTSTRAP_TOKEN.sub(MASK, text)
+    text = _CERTIFICATE_KEY.sub(lambda match: match["name"] + MASK, text)
     return _FIELDS.sub(lambda match: match["name"] + MASK, text)

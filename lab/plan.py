@@ -39,7 +39,7 @@ class GroupSchema(Schema):
     """Variables that depart for one reason."""
 
     why: str
-    when: Literal["always", "plain-network", "without-network", "cilium"]
+    when: Literal["always", "plain-network", "without-network", "cilium", "workers-by-node"]
     source: Literal["any", "kubespray"]
     variables: dict[str, ChangeSchema]
 
@@ -85,13 +85,16 @@ class Departure:
 def check(cell: Cell) -> None:
     """Raise ScenarioError, with all reasons, when `cell` asks for what cannot be installed."""
     release = load(cell.ref.release)
-    wrong = [f"topology {cell.topology} cannot be installed yet"] if str(cell.topology) != "1cp" else []
+    wrong: list[str] = []
+    if cell.topology.control_planes % 2 == 0:  # each carries a member of etcd; kubespray refuses an even number too
+        wrong.append(f"topology {cell.topology} gives etcd an even number of members")
     if not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
     if cell.ref.source == "kubespray" and not release.file_urls:
         wrong.append(f"{release.tag} downloads by HTTP only, and nodes have no network that reaches out")
     if wrong:
-        raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), "change the scenario: 1cp can be installed")
+        fix = "change the scenario: 1cp, 3cp, 3cp+1w ... can be installed"
+        raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), fix)
 
 
 def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> tuple[Stage, ...]:
@@ -203,8 +206,13 @@ def _needed(need: NeedSchema, asked: object) -> list[Departure]:
 
 
 def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
-    plain = has_plain_network(cell, on)
-    holds = {"always": True, "plain-network": plain, "without-network": not has_network(cell, on), "cilium": "cilium" in on}
+    holds = {
+        "always": True,
+        "plain-network": has_plain_network(cell, on),
+        "without-network": not has_network(cell, on),
+        "cilium": "cilium" in on,
+        "workers-by-node": cell.topology.workers > 0 and endpoint(cell, on) == "node",
+    }
     return group.source in ("any", cell.ref.source) and holds[group.when]
 
 

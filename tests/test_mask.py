@@ -13,6 +13,7 @@ SECRET = "c3ByYXlsYWItc2VjcmV0LWtleQ=="
         f"    client-key-data: {SECRET}\n",
         f'{{"client-certificate-data": "{SECRET}"}}',
         f"kubeadm join --certificate-key {SECRET}",
+        f"  certificateKey: {SECRET}",
         f"token={SECRET}",
         f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
         f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\n(cut off here",
@@ -21,6 +22,16 @@ SECRET = "c3ByYXlsYWItc2VjcmV0LWtleQ=="
 def test_secrets_are_taken_out(text: str) -> None:
     assert SECRET not in mask(text)
     assert MASK in mask(text)
+
+
+@pytest.mark.parametrize(
+    "between",
+    ["certificate key:\n", "certificate key:\\n", 'certificate key:", "', "--certificate-key ", "certificateKey: "],
+    ids=["line", "escaped line", "list", "option", "field"],
+)
+def test_the_certificate_key_is_taken_out_however_its_line_ends(between: str) -> None:
+    key = "0123456789abcdef" * 4
+    assert mask(f"[upload-certs] Using {between}{key}\nnext") == f"[upload-certs] Using {between}{MASK}\nnext"
 
 
 def test_a_key_told_line_by_line_is_taken_out() -> None:

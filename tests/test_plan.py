@@ -109,7 +109,7 @@ def test_nothing_that_hides_failures_is_ever_set() -> None:
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        (replace(CELL, topology=parse_topology("3cp+2w")), r"topology 3cp\+2w"),
+        (replace(CELL, topology=parse_topology("2cp")), "topology 2cp gives etcd an even number of members"),
         (replace(CELL, kube_version="v1.30.0"), "from v1.27.0 up to the minor version of v1.29.5"),
         (replace(CELL, ref=parse_ref("replica@v9.9.9")), "v2.25.0"),
         (replace(CELL, ref=parse_ref("kubespray@v2.24"), kube_version="v1.28.6"), "downloads by HTTP only"),
@@ -121,9 +121,22 @@ def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: s
         plan.check(cell)
 
 
+@pytest.mark.parametrize("topology", ["1cp", "3cp", "3cp+1w", "1cp+2w", "5cp"])
+def test_clusters_with_an_odd_number_of_control_planes_can_be_installed(topology: str) -> None:
+    plan.check(replace(CELL, topology=parse_topology(topology)))
+
+
+def test_workers_ask_the_first_control_plane_where_nothing_else_is_named_and_the_report_says_so() -> None:
+    workers = replace(CELL, topology=parse_topology("1cp+1w"), endpoint="node")
+    assert variables(workers)["loadbalancer_apiserver_localhost"] is False
+    assert told(workers)["loadbalancer_apiserver_localhost"] == "false"
+    for other in (replace(workers, endpoint="vip"), replace(CELL, endpoint="node")):
+        assert "loadbalancer_apiserver_localhost" not in variables(other)
+
+
 def test_two_reasons_are_told_together() -> None:
-    with pytest.raises(ScenarioError, match=r"3cp\+2w.*v1\.27\.0"):
-        plan.check(replace(CELL, topology=parse_topology("3cp+2w"), kube_version="v1.26.0"))
+    with pytest.raises(ScenarioError, match=r"2cp.*v1\.27\.0"):
+        plan.check(replace(CELL, topology=parse_topology("2cp"), kube_version="v1.26.0"))
 
 
 def cell_of(ordering: Ordering, source: str = "replica") -> Cell:

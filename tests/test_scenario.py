@@ -128,7 +128,10 @@ def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
             "cells: [{}]\nmitigations: {a/b: {why: w, variables: {}}, none: {why: w, variables: {}}}\n",
             ["mitigation 'a/b'", "mitigation 'none'"],
         ),
-        ("cells: [{mitigations: [nope]}, {topologies: [3cp]}]\n", ["unknown mitigation 'nope'", "topology 3cp cannot be installed yet"]),
+        (
+            "cells: [{mitigations: [nope]}, {topologies: [2cp]}]\n",
+            ["unknown mitigation 'nope'", "topology 2cp gives etcd an even number of members"],
+        ),
         ("cells: [{}]\nexclude: [{mitigations: [nope], because: b}]\n", ["exclude.0: unknown mitigation 'nope'"]),
         ("cells: [{mitigations: [nope]}, {mitigations: [nada]}]\n", ["unknown mitigation 'nope'", "unknown mitigation 'nada'"]),
         (
@@ -139,8 +142,8 @@ def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
         ("cells: [{}]\nexclude: [{orderings: [kube-vip], because: all}]\n", ["no cell is left to run"]),
         ("cells: [{}]\n" + KNOWN % "other", ["known: no cell 'other'"]),
         (
-            "cells: [{topologies: [3cp]}, {topologies: [1cp+1w]}]\n",
-            ["topology 3cp cannot be installed yet", "topology 1cp+1w cannot be installed yet"],
+            "cells: [{topologies: [2cp]}, {topologies: [4cp+1w]}]\n",
+            ["topology 2cp gives etcd an even number of members", "topology 4cp+1w gives etcd an even number of members"],
         ),
         ("cells: [{kubernetes: [v1.31.0]}]\n", ["installs Kubernetes from"]),
         ("cells: []\n", ["no cell is left to run"]),
