@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lab import archive, cachedir, component, toolchain
@@ -40,6 +41,7 @@ class Artifacts:
     deviations: tuple[Deviation, ...]
 
 
+@cache
 def kube_versions() -> Mapping[str, str]:
     """Kubernetes version -> name of the component that builds it."""
     loaded = ((name, component.load(name)) for name in component.names())
@@ -68,11 +70,21 @@ def prepare(kube_version: str, addons: Iterable[str] = (), *, on_progress: OnPro
         for name in names:
             on_progress(Progress(component=name, state="cached"))
         path = cachedir.root() / KIND / key
-    versions = {declared[name].name: declared[name].version for name in names}
-    return Artifacts(path=path, versions=versions, deviations=_deviations(declared, found.version))
+    return Artifacts(path=path, versions=versions(kube_version, addons), deviations=_deviations(declared, found.version))
+
+
+def versions(kube_version: str, addons: Iterable[str] = ()) -> Mapping[str, str]:
+    """Component -> version of what `prepare` would make, Kubernetes as `kubernetes`. Raises ScenarioError as it does."""
+    declared = _declared(kube_version, addons)
+    return {its.name: its.version for its in declared.values()}
 
 
 def _wanted(kube_version: str, addons: Iterable[str]) -> tuple[tuple[str, ...], Mapping[str, Component], toolchain.Toolchain]:
+    declared = _declared(kube_version, addons)
+    return tuple(declared), declared, toolchain.find()
+
+
+def _declared(kube_version: str, addons: Iterable[str]) -> Mapping[str, Component]:
     known = kube_versions()
     if kube_version not in known:
         raise ScenarioError(
@@ -82,9 +94,7 @@ def _wanted(kube_version: str, addons: Iterable[str]) -> tuple[tuple[str, ...], 
         )
     added = (name for addon in sorted(set(addons)) for name in ADDED.get(addon, ()))
     names = (known[kube_version], *SHARED, *dict.fromkeys(added))
-    declared = {name: component.load(name) for name in names}
-    found = toolchain.find()
-    return names, declared, found
+    return {name: component.load(name) for name in names}
 
 
 def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[str, Path], arch: str) -> None:

@@ -8,11 +8,29 @@ from pathlib import Path
 
 import click
 
-from lab import ability, cachedir, component, engine, gc, host, matrix, ready, runs, scenario
+from lab import (
+    ability,
+    artifacts,
+    cachedir,
+    component,
+    course,
+    engine,
+    estimate,
+    gc,
+    host,
+    journal,
+    matrix,
+    plan,
+    ready,
+    release,
+    runs,
+    scenario,
+)
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
 from lab.journal import Line
-from lab.reports import progress, terminal
+from lab.model import Cell, Stage
+from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
 BAD_INPUT = 4
@@ -126,6 +144,37 @@ def list_(name: str | None) -> None:
             click.echo(f"  {cell.id}" + (f"  ({because[cell.id]})" if because[cell.id] else ""))
         for left_out in read.left_out:
             click.echo(f"  {left_out.cell.id}  (left out: {left_out.because})")
+
+
+@main.command("plan")
+@click.argument("name")
+@click.option("--jobs", type=click.IntRange(min=1), help="Sets of nodes at once; default: as many as the host has room for.")
+@click.option("--no-reuse", is_flag=True, help="Nodes of its own for every cell; no stage is shared.")
+@click.option("--stages", is_flag=True, help="Every run of the installer in full: its command, what it sets, what is verified behind it.")
+@click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs, for how long cells took.")
+@click.option("-k", "only", default="", help="Only cells whose id has this in it.")
+def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool) -> None:
+    """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
+    cells = tuple(cell for cell in scenario.load(_scenario(name), check=ready.installable).cells if only in cell.id)
+    if not cells:
+        raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
+    of = course.courses(cells, reuse=not no_reuse)
+    needs = host.node_needs(host.facts())
+    outlines = {one.longest.id: _stages(one.longest, needs) for one in of} if stages else {}
+    planned.show(
+        of,
+        terminal.console(),
+        known=estimate.learn(journal.of_runs(folder, kinds=(journal.JUDGED,))),
+        capacity=ready.capacity(),
+        limit=jobs,
+        stages=outlines,
+        predicted={},
+    )
+
+
+def _stages(cell: Cell, needs: host.NodeNeeds) -> tuple[Stage, ...]:
+    versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
+    return plan.stages(cell, release.load(cell.ref.release), needs=needs, versions=versions)
 
 
 @main.command()

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, Validat
 
 from lab.errors import ScenarioError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it was built
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 Checked = AfterValidator  # Annotated[str, Checked(function)]: the function raises ValueError with what is wrong
 
 
@@ -28,12 +30,12 @@ def decode(kind: type[V], raw: object) -> V:
 
 def load_yaml(text: str) -> object:
     """The value of a YAML text."""
-    return yaml.safe_load(text)
+    return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe one
 
 
 def dump_yaml(value: object) -> str:
     """`value` as YAML, keys in the order given."""
-    return str(yaml.safe_dump(value, sort_keys=False, width=140, allow_unicode=True))
+    return str(yaml.dump(value, Dumper=DUMPER, sort_keys=False, width=140, allow_unicode=True))
 
 
 def read(path: Path, schema: type[S]) -> S:

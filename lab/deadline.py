@@ -6,7 +6,14 @@ from threading import Event
 from typing import TypeVar
 
 T = TypeVar("T")
+MINUTES_FROM_S = 100.0  # durations are told in seconds below it
 EVERY_S = 1.0  # kubelet and kube-vip act on scales of seconds
+
+
+def minutes(seconds: object) -> str:
+    """Seconds as people say them: `40 s`, `4 min`."""
+    given = float(seconds) if isinstance(seconds, int | float) else 0.0
+    return f"{given / 60:.0f} min" if given >= MINUTES_FROM_S else f"{given:.0f} s"
 
 
 def now_s() -> float:

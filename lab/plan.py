@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Literal
@@ -172,8 +173,13 @@ def _variables(cell: Cell, on: tuple[str, ...], departures: list[Departure]) -> 
     return variables
 
 
+@cache
+def _known() -> DeviationsSchema:
+    return read(DEVIATIONS, DeviationsSchema)
+
+
 def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> list[Departure]:
-    known = read(DEVIATIONS, DeviationsSchema)
+    known = _known()
     groups = [group for group in known.groups if _applies(group, cell, on)]
     found = [
         Departure(what=name, variable=name, released=change.released, used=change.used, why=group.why)

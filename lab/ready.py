@@ -9,10 +9,12 @@ from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.model import Cell
 from lab.run import Keep
+from lab.schedule import Need
 from lab.watch import Patience
 
 FOLDER = Path("runs")
 RUN_BYTES = cachedir.GIB  # evidence of a cell is under 2 MiB, its nodes' volumes some hundred
+SPARE_MIB = 1024.0  # of the host's free memory that nodes are not given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +72,9 @@ def ready(cells: Iterable[Cell], options: Options) -> None:
     needed += 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
     if needed:
         cachedir.need_room(needed, f"build what is not in the cache yet ({', '.join(sorted(missing)) or 'the node image'})")
+
+
+def capacity() -> Need:
+    """What this host has for nodes now."""
+    seen = host.facts()
+    return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores)

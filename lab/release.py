@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lab.datafile import Schema, read
@@ -70,6 +71,7 @@ class ReleaseSchema(Schema):
     file_urls: bool = True
 
 
+@cache
 def load(release: str, *, folder: Path = FOLDER) -> Release:
     """The release called `release`; its tag names it too.
 

@@ -19,7 +19,7 @@ from lab import (
     resume,
 )
 from lab.course import Course, courses
-from lab.deadline import now_s
+from lab.deadline import minutes, now_s
 from lab.engine import Engine, connect
 from lab.errors import HostError, ScenarioError
 from lab.estimate import Expected, Forecast
@@ -27,13 +27,11 @@ from lab.hostload import HostLoad, Load
 from lab.journal import JUDGED, Journal, Line
 from lab.matrix import CellResult, LeftOutCell, Matrix
 from lab.model import Cell
-from lab.ready import FOLDER, Options
+from lab.ready import FOLDER, Options, capacity
 from lab.reports import junit, markdown
-from lab.reports.progress import minutes
 from lab.run import Lab, run_course
-from lab.schedule import Job, Need, Schedule
+from lab.schedule import Job, Schedule
 
-SPARE_MIB = 1024.0  # of the host's free memory that nodes are not given
 REPORTS = (matrix.write, markdown.write, junit.write)
 Known = Callable[[Cell, str], tuple[str, ...]]
 
@@ -139,12 +137,6 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
         stack.callback(run.give_up)
         stack.enter_context(Schedule(run.jobs(), capacity=forecast.capacity, over=lab.over, limit=options.limit))
         yield run
-
-
-def capacity() -> Need:
-    """What this host has for nodes now."""
-    seen = host.facts()
-    return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores)
 
 
 def _loaded(written: Journal, load: Load) -> None:

@@ -1,6 +1,7 @@
 """Which work runs beside which: as much at once as the host has memory and cores for, in the order given where both would fit."""
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition, Thread
@@ -88,10 +89,20 @@ class Schedule:
 
 def forecast_s(jobs: Sequence[tuple[Need, float]], capacity: Need, *, limit: int | None = None) -> float:
     """How long a schedule of `jobs`, each with the seconds it takes, takes in all."""
-    waiting, running, now_s = list(jobs), list[tuple[float, int, Need]](), 0.0
-    for number in range(len(jobs)):
-        while not (job := next((one for one in waiting if one[0].fits([need for *_, need in running], capacity, limit=limit)), None)):
+    waiting: dict[Need, deque[tuple[int, float]]] = {}  # by need, of which there are few: thousands of jobs are planned at once
+    for number, (need, seconds) in enumerate(jobs):
+        waiting.setdefault(need, deque()).append((number, seconds))
+    running: list[tuple[float, int, Need]] = []
+    now_s = 0.0
+    while waiting:
+        beside = [need for *_, need in running]
+        fitting = [need for need in waiting if need.fits(beside, capacity, limit=limit)]
+        if not fitting:
             now_s = heapq.heappop(running)[0]
-        waiting.remove(job)
-        heapq.heappush(running, (now_s + job[1], number, job[0]))
+            continue
+        need = min(fitting, key=lambda one: waiting[one][0][0])
+        number, seconds = waiting[need].popleft()
+        if not waiting[need]:
+            del waiting[need]
+        heapq.heappush(running, (now_s + seconds, number, need))
     return max((end_s for end_s, *_ in running), default=now_s)

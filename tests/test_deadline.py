@@ -1,6 +1,6 @@
 from threading import Event
 
-from lab.deadline import now_s, pause_unless, ticks_s, until
+from lab.deadline import minutes, now_s, pause_unless, ticks_s, until
 
 
 class Clock:
@@ -50,3 +50,7 @@ def test_a_pause_ends_when_it_is_told_to() -> None:
 
 def test_clocks_go_forward() -> None:
     assert (now_s(), ticks_s()) <= (now_s(), ticks_s())
+
+
+def test_seconds_are_told_as_people_say_them() -> None:
+    assert [minutes(seconds) for seconds in (40.2, 240.0, "unknown")] == ["40 s", "4 min", "0 s"]

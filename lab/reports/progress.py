@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from lab.deadline import ticks_s
+from lab.deadline import minutes, ticks_s
 from lab.journal import JUDGED, WHOLE, Line
 from lab.matrix import COLOUR
 from lab.model import Outcome
@@ -20,7 +20,6 @@ from lab.model import Outcome
 REFRESH_HZ = 4
 LONG_TASK_S = 5.0  # tasks that took longer are worth a line of their own
 SAID_CHARACTERS = 200
-MINUTES_FROM_S = 100.0
 
 
 @dataclass(slots=True)
@@ -157,9 +156,3 @@ class Progress:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= SAID_CHARACTERS else f"{line[: SAID_CHARACTERS - 1]}…"
-
-
-def minutes(seconds: object) -> str:
-    """Seconds as people say them: `40 s`, `4 min`."""
-    given = float(seconds) if isinstance(seconds, int | float) else 0.0
-    return f"{given / 60:.0f} min" if given >= MINUTES_FROM_S else f"{given:.0f} s"

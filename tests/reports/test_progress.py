@@ -3,7 +3,6 @@ import io
 from rich.console import Console
 
 from lab.journal import WHOLE, Line
-from lab.reports import progress
 from lab.reports.progress import Progress
 
 CELL = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
@@ -82,7 +81,3 @@ def test_courses_beside_each_other_are_told_apart() -> None:
     text = told(line("cell"), other, line("ended", "nodes", duration_s=1.0), Line(at_s=1.0, kind="said", cell="another", said="hello"))
     assert "#1 nodes: 1.0 s" in text
     assert "#2 hello" in text
-
-
-def test_seconds_are_told_as_people_say_them() -> None:
-    assert [progress.minutes(seconds) for seconds in (40.2, 240.0, "unknown")] == ["40 s", "4 min", "0 s"]

@@ -1,0 +1,62 @@
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from lab.course import courses
+from lab.estimate import Known, Took
+from lab.model import Prediction, Stage
+from lab.reports import planned
+from lab.schedule import Need
+from tests import made
+
+SHORT, LONG = made.cell("metallb"), made.cell("metallb > kube-vip")
+STAGES = (
+    Stage(index=0, name="metallb", addons=("metallb",), endpoint="node", variables={"a": 1, "b": 2}),
+    Stage(index=1, name="kube-vip", addons=("metallb", "kube-vip"), endpoint="vip", variables={"a": 1, "c": 3}, tags=("node", "kube-vip")),
+)
+
+
+def shown(*, in_full: bool = False, known: Known | None = None) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    planned.show(
+        courses([SHORT, LONG]),
+        console,
+        known=known or Known(),
+        capacity=Need(memory_mib=20480, cores=2),
+        limit=None,
+        stages={LONG.id: STAGES} if in_full else {},
+        predicted={LONG.id: (Prediction(rule="pool-overlap", signature="x", says="the pool holds the VIP"),)},
+    )
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_every_cell_has_a_row_and_says_on_whose_nodes_it_is_judged() -> None:
+    text = shown()
+    rows = {line.split("│")[1].strip(): line for line in text.splitlines() if line.startswith("│")}
+    assert LONG.id in rows[SHORT.id].split("│")[3]
+    assert rows[LONG.id].split("│")[3].strip() == ""
+    assert "2 cells, 2 stages on 1 sets of nodes; about 3 min, partly a guess" in text
+    assert "20 GiB and 2 cores are free" in text
+
+
+def test_what_was_run_before_takes_what_it_took() -> None:
+    known = Known(by_cell={SHORT.id: Took(seconds=20, green=True), LONG.id: Took(seconds=30, green=True)})
+    assert "about 56 s, as they took last time" in shown(known=known)
+
+
+def test_in_full_each_stage_has_its_command_what_it_changes_and_what_is_verified() -> None:
+    text = shown(in_full=True)
+    assert "stage 2, kube-vip: ansible-playbook -b --tags node,kube-vip cluster.yml; endpoint vip" in text
+    assert "c: 3" in text
+    assert "b: no longer set" in text
+    assert f"its verdict is that of {SHORT.id}" in text
+    assert "predicted (pool-overlap): the pool holds the VIP" in text
+
+
+def test_thousands_of_cells_are_lines() -> None:
+    cells = [replace(LONG, mitigations=(f"m{number}",)) for number in range(planned.LAID_OUT + 1)]
+    console = Console(file=io.StringIO(), width=200)
+    planned.show(courses(cells), console, known=Known(), capacity=Need(memory_mib=20480, cores=2), limit=None, stages={}, predicted={})
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(f"{cell.id}  2 stage(s)  ~" in text for cell in cells)
