@@ -20,7 +20,7 @@ from lab.datafile import Schema, decode
 from lab.datafile import read as read_data
 from lab.deadline import now_s
 from lab.errors import ScenarioError
-from lab.model import Evidence, Fact, Node, Site, StageRun
+from lab.model import CheckResult, Evidence, Fact, Node, Site, StageRun
 from lab.signature import UNREADABLE, Context
 
 PROBES = Path(__file__).parent / "data" / "probes.yaml"
@@ -56,13 +56,15 @@ def sample(site: Site, node: Node) -> tuple[Fact, ...]:
     return _take(site, node, {name: probe for name, probe in probes().items() if probe.watch and probe.on == "cluster"})
 
 
-def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...]) -> Evidence:
+def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...], checks: tuple[CheckResult, ...] = ()) -> Evidence:
     """Every fact of every node, written below `folder` as <node>/<probe>.txt and facts.json.
 
-    runs: how the stages ended, which is a fact of the lab itself.
+    runs, checks: how the stages ended and what the checks saw, which are facts of the lab itself.
     """
-    told = "\n".join(_told(run) for run in runs)
-    facts = [Fact(probe="init", node=LAB, text=told, at_s=now_s(), command="ansible-playbook")]
+    facts = [
+        Fact(probe="init", node=LAB, text="\n".join(_told(run) for run in runs), at_s=now_s(), command="ansible-playbook"),
+        Fact(probe="checks", node=LAB, text="\n".join(_seen(one) for one in checks), at_s=now_s(), command="checks"),
+    ]
     with ThreadPoolExecutor(max_workers=len(site.nodes)) as pool:  # a probe of a VIP that nobody holds waits for seconds
         facts += chain.from_iterable(pool.map(partial(_of_node, site), site.nodes))
     for fact in facts:
@@ -122,3 +124,7 @@ def _told(run: StageRun) -> str:
     stopped = f" stopped_after_s={run.stopped_after_s:.0f}" if run.stopped_after_s is not None else ""
     rc = "stopped" if run.rc is None else run.rc
     return f"stage={run.stage} rc={rc} attempts={run.attempts} init_rc={init_rc} init_s={run.init_s:.0f}{stopped}"
+
+
+def _seen(result: CheckResult) -> str:
+    return " ".join(f"{result.outcome.name} {result.check} on {result.node}: {result.said}".split())

@@ -105,7 +105,7 @@ def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[
             index=index,
             name="+".join(added) or "base",
             addons=on,
-            endpoint=_endpoint(cell, on),
+            endpoint=endpoint(cell, on),
             variables=_variables(cell, on, _departures(cell, on, release, needs=needs, versions=versions)),
         )
         for index, (added, on) in enumerate(zip(cell.ordering, _on(cell.ordering), strict=True))
@@ -154,7 +154,7 @@ def _on(ordering: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(accumulate(ordering))
 
 
-def _endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
+def endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
     """The VIP from the stage on that turns kube-vip on; where no stage does, what the cell says holds throughout."""
     late = any("kube-vip" in addons for addons in cell.ordering) and "kube-vip" not in on
     return "node" if late else cell.endpoint

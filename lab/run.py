@@ -100,9 +100,9 @@ def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
                 break
         if seen.stages[-1].rc == 0:
             with lab.journal.step(cell.id, "checks"):
-                seen.checks = check.run_all(cell, site, on_result=partial(_checked, lab, cell))
+                seen.checks = check.run_all(cell, site, addons=stages[-1].addons, on_result=partial(_checked, lab, cell))
         with lab.journal.step(cell.id, "evidence"):
-            taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages))
+            taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages), checks=seen.checks)
         judged = _verdict(cell, facts, site, taken, seen)
         seen.verdict_after_s = ticks_s() - seen.node_s if seen.node_s is not None else None
         seen.red = judged.outcome not in GREEN
