@@ -57,6 +57,7 @@ def test_a_host_that_gives_no_resources_gets_limits_it_can_keep(tmp_path: Path) 
     seen = host.facts(lay_out(tmp_path, cgroup="hybrid", caps="1fffeffffff", nofile="20000"))
     needs = host.node_needs(seen)
     assert needs.cgroup_driver == "cgroupfs"
+    assert needs.cgroup2 == "/sys/fs/cgroup/unified"
     assert needs.feature_gates == ("KubeletInUserNamespace=true",)
     assert (needs.nofile, needs.nproc) == (20000, 32768)
     assert needs.restrict_oom

@@ -171,6 +171,7 @@ def entry_env(node: Node, place: Slot, *, public_key: str, needs: NodeNeeds) -> 
         "SPRAYLAB_ROUTE": "" if node.role == "client" else place.client,
         "SPRAYLAB_CGROUP_DRIVER": needs.cgroup_driver,
         "SPRAYLAB_RESTRICT_OOM": "true" if needs.restrict_oom else "false",
+        "SPRAYLAB_CGROUP2": needs.cgroup2,
     }
 
 

@@ -21,6 +21,12 @@ def test_nodes_stand_control_planes_first_and_the_client_last_at_fixed_addresses
     ]
 
 
+def test_a_node_is_told_where_a_cgroup2_tree_of_its_own_is_to_stand(tmp_path: Path) -> None:
+    place, needs = slots.slot(0), node_needs(facts(lay_out(tmp_path, cgroup="hybrid")))
+    first, _ = layout(Topology(control_planes=1), place)
+    assert entry_env(first, place, public_key="k", needs=needs)["SPRAYLAB_CGROUP2"] == "/sys/fs/cgroup/unified"
+
+
 def test_members_route_through_the_client_and_the_client_routes_nowhere(tmp_path: Path) -> None:
     place, needs = slots.slot(0), node_needs(facts(lay_out(tmp_path)))
     first, client = layout(Topology(control_planes=1), place)
@@ -29,6 +35,7 @@ def test_members_route_through_the_client_and_the_client_routes_nowhere(tmp_path
         "SPRAYLAB_ROUTE": "10.231.0.2",
         "SPRAYLAB_CGROUP_DRIVER": "systemd",
         "SPRAYLAB_RESTRICT_OOM": "false",
+        "SPRAYLAB_CGROUP2": "",
     }
     assert entry_env(client, place, public_key="k", needs=needs)["SPRAYLAB_ROUTE"] == ""
 

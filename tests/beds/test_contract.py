@@ -11,6 +11,7 @@ from lab.bed import Bed
 from lab.command import ssh
 from lab.engine import Engine
 from lab.errors import BedError
+from lab.host import facts
 from lab.model import Site, Topology
 from lab.owner import OWNER, RUN_FOLDER, of_folder
 from tests.machine import real_engine
@@ -99,6 +100,18 @@ def test_systemd_of_a_node_lives_in_its_own_control_group(make: Callable[..., Be
         systemd = [line.split(":", 2)[2] for line in lines if "name=systemd" in line or line.startswith("0::")]
         assert systemd
         assert all("libpod-" in place or "docker" in place for place in systemd), lines
+
+
+def test_what_acts_on_the_root_of_a_nodes_cgroup2_tree_acts_on_that_node_alone(make: Callable[..., Bed]) -> None:
+    site = make().up()
+    where = facts().cgroup2
+    if not where:
+        pytest.skip("this host has no cgroup2 tree")
+    for node in site.nodes:
+        procs = ssh(
+            site, node, f"cat {where}/cgroup.procs {where}/*/cgroup.procs {where}/*/*/cgroup.procs | sort -un | head -1", limit_s=20
+        )
+        assert procs.stdout.strip() == "1", procs  # 0 is a process that the node cannot see
 
 
 def test_two_beds_at_once_stand_in_different_slots(make: Callable[..., Bed]) -> None:

@@ -5,6 +5,7 @@ go 1.24
 tool (
 	github.com/cilium/cilium/cilium-dbg
 	github.com/cilium/cilium/cilium-health
+	github.com/cilium/cilium/cilium-health/responder
 	github.com/cilium/cilium/daemon
 	github.com/cilium/cilium/operator
 	github.com/cilium/cilium/plugins/cilium-cni
