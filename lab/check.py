@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import testinfra
 
@@ -40,12 +41,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a check may use: the node it runs on, the site, the cell, and testinfra's host of every node by name."""
+    """What a check may use: the node it runs on, the site, the cell, testinfra's host of every node by name, and the variables that
+    the installer was told last."""
 
     node: Node
     site: Site
     cell: Cell
     hosts: Mapping[str, object] = field(repr=False)
+    variables: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def run(self, command: str, *args: str, node: Node | None = None) -> Said:
         """Run `command` (with testinfra's quoting of %s) on `node`, or on the check's own."""
@@ -99,16 +102,22 @@ def run_all(
     site: Site,
     *,
     on_result: Callable[[CheckResult], None],
+    variables: Mapping[str, object] = MappingProxyType({}),
     checks: tuple[Check, ...] | None = None,
     between_s: float = BETWEEN_S,
     settle_s: float = SETTLE_S,
 ) -> tuple[CheckResult, ...]:
     """Every check on every node it is for; `on_result` is told each result once both looks are taken.
 
+    variables: what the installer was told last.
     A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN.
     """
     hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
-    asked = [(one, Target(node=node, site=site, cell=cell, hosts=hosts)) for one in checks or everything() for node in _nodes(one, site)]
+    asked = [
+        (one, Target(node=node, site=site, cell=cell, hosts=hosts, variables=variables))
+        for one in checks or everything()
+        for node in _nodes(one, site)
+    ]
     applies = [(one, target) for one, target in asked if not one.lacks(cell)]
     first = _settled(applies, settle_s)
     if applies:

@@ -8,10 +8,12 @@ import json
 import re
 from functools import partial
 
+from lab import ranges
 from lab.check import Answer, Check, Target
 from lab.deadline import until
 from lab.model import Cell
 from lab.plan import addons_of
+from lab.preflight import pool_texts
 
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 10s"
 IMAGE = "localhost/spraylab/echo:1"
@@ -78,8 +80,9 @@ def _through(target: Target) -> Answer:
     address = until(lambda: target.run(command, path, node=control_plane).text, _is_address, limit_s=ADDRESS_LIMIT_S)
     if not _is_address(address):
         return Answer(ok=False, said=f"no address after {ADDRESS_LIMIT_S:.0f} s: {address or 'pending'}")
-    if not in_pool(address, target.site.slot.pool):
-        return Answer(ok=False, said=f"{address} is not of the pool {target.site.slot.pool}", state=address)
+    pools = pool_texts(target.variables)
+    if not ranges.holding(map(ranges.parse, pools), address):
+        return Answer(ok=False, said=f"{address} is of no pool: {', '.join(pools) or 'there is none'}", state=address)
     body = until(lambda: target.run("curl -sS --max-time 2 http://%s/", address), lambda said: said.rc == 0, limit_s=ANSWER_LIMIT_S)
     if body.rc != 0 or not body.text.startswith("echo-"):
         return Answer(ok=False, said=f"http://{address}/ says {body.text or 'nothing'}", state=address)
@@ -107,12 +110,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def in_pool(address: str, pool: str) -> bool:
-    """Whether `address` is in `pool`, written `first-last`."""
-    first, _, last = pool.partition("-")
-    return ipaddress.IPv4Address(first) <= ipaddress.IPv4Address(address) <= ipaddress.IPv4Address(last)
 
 
 CHECKS = tuple(
