@@ -16,8 +16,8 @@ from lab.model import Deviation
 
 KIND = "artifacts"
 LAYOUT = "2"  # of the folder; a change here makes the old entries unused
-SHARED = ("etcd", "kube-vip", "coredns", "cni-plugins", "crictl", "pause")
-ADDED: Mapping[str, tuple[str, ...]] = {"cilium": ("cilium", "helm"), "metallb": ("metallb", "echo")}  # addon -> what it needs besides
+SHARED = ("etcd", "kube-vip", "coredns", "cni-plugins", "crictl", "pause", "echo")
+ADDED: Mapping[str, tuple[str, ...]] = {"cilium": ("cilium", "helm"), "metallb": ("metallb",)}  # addon -> what it needs besides
 ON_NODES = {"kubernetes": ("kubelet", "kubeadm", "kubectl"), "helm": ("helm",)}  # component -> names its first program is fetched under
 PLACEHOLDER = """#!/bin/sh
 echo "$0 is a placeholder of spraylab, not the real program: nodes bring their own container engine" >&2
@@ -63,7 +63,7 @@ def prepare(kube_version: str, addons: Iterable[str] = (), *, on_progress: OnPro
     key = f"{kube_version}-{cachedir.digest((LAYOUT, archive.LAYOUT, PLACEHOLDER, *keys))}"
     if cachedir.entry(KIND, key) is None:
         entries = component.build(names, on_progress=on_progress)
-        path = cachedir.obtain(KIND, key, lambda folder: _fill(folder, declared, addons, entries=entries, arch=found.arch))
+        path = cachedir.obtain(KIND, key, lambda folder: _fill(folder, declared, entries=entries, arch=found.arch))
     else:
         for name in names:
             on_progress(Progress(component=name, state="cached"))
@@ -87,12 +87,12 @@ def _wanted(kube_version: str, addons: Iterable[str]) -> tuple[tuple[str, ...], 
     return names, declared, found
 
 
-def _fill(folder: Path, declared: Mapping[str, Component], addons: Iterable[str], *, entries: Mapping[str, Path], arch: str) -> None:
+def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[str, Path], arch: str) -> None:
     images = folder / "images"
     images.mkdir()
     for name, its in declared.items():
         programs = entries[name] / "bin"
-        for one in (one for one in its.images if not one.needed_by or set(one.needed_by) & set(addons)):
+        for one in its.images:
             os.link(archive.image(one, programs=programs, arch=arch), images / f"{one.name}.tar")
         for program in ON_NODES.get(its.name, ()):
             os.link(programs / its.builds[0].program, folder / program)
@@ -127,7 +127,7 @@ def _deviations(declared: Mapping[str, Component], go_version: str) -> tuple[Dev
         Deviation(
             what=f"binaries and images of {', '.join(its.name for its in declared.values())}",
             released="as their projects publish them",
-            used=f"built from the same versions' Go modules with Go {go_version}, stripped, images without a distribution in them",
+            used=f"built from the same versions' Go modules with Go {go_version}, stripped, images with the least of a distribution",
             why="the lab then needs no download site and no registry, and can build what is not released yet",
         ),
         Deviation(

@@ -2,9 +2,11 @@
 
 "Ready once" is not healthy: what holds must hold at both looks, and what a check says must not change (an address that moved, a container
 that was replaced) must be the same. The first look gives a cluster that the installer just left some seconds to settle.
+Between the two looks of a check that needs a long time between them, the others look.
 """
 
 import importlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ from lab.model import Cell, CheckResult, Node, Outcome, Role, Site
 
 BETWEEN_S = 5.0  # between the two looks of every check; kube-vip's lease runs out after 5 s
 SETTLE_S = 30.0  # in which the first look of all checks together must come true; kube-vip needs 10 s to heal, CoreDNS as long
+ADMIN_CONF = "/etc/kubernetes/admin.conf"
 COMMAND_LIMIT_S = 20.0  # of one command of a check
 
 
@@ -32,21 +35,30 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One look. `ok` None: could not tell; `state`: what must be the same at both looks."""
+    """One look. `ok` None: could not tell; `state`: what must be the same at both looks; `measured`: name with its unit -> number."""
 
     ok: bool | None
     said: str
     state: str = ""
+    measured: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What checks are asked of: a cell, and the addons that are on by now."""
+
+    cell: Cell
+    on: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a check may use: the node it runs on, the site, the cell, testinfra's host of every node by name, and the variables that
+    """What a check may use: the node it runs on, the site, the scope, testinfra's host of every node by name, and the variables that
     the installer was told last."""
 
     node: Node
     site: Site
-    cell: Cell
+    scope: Scope
     hosts: Mapping[str, object] = field(repr=False)
     variables: Mapping[str, object] = field(default_factory=dict, repr=False)
 
@@ -64,6 +76,12 @@ class Target:
         """Whether the systemd service `name` of the check's node runs."""
         return bool(self.hosts[self.node.name].service(name).is_running)  # type: ignore[attr-defined]
 
+    def kubectl(self, command: str, *args: str, stdin: str = "") -> Said:
+        """What kubectl says on the first control plane, by the API server of that node alone: no VIP and no Service stand in between."""
+        first = self.site.control_planes[0]
+        line = f"kubectl --kubeconfig {ADMIN_CONF} --server https://{first.address}:{self.site.api_port} --request-timeout 10s {command}"
+        return self.run("sh -c %s", f"printf %s {shlex.quote(stdin)} | {line}", node=first) if stdin else self.run(line, *args, node=first)
+
     def livez(self, address: str) -> Answer:
         """/livez of the API server at `address`, asked from the check's node."""
         url = f"https://{address}:{self.site.api_port}/livez"
@@ -76,19 +94,45 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What checks of one round need on the cluster, made once before the first look and removed after the last.
+
+    make: says what is wrong, nothing when it is there; remove: also removes what was half made.
+    """
+
+    make: Callable[[Target], str]
+    remove: Callable[[Target], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One assertion. `on`: the nodes it runs on; `lacks`: why it does not apply to a cell, or nothing; `look`: asks once."""
+    """One assertion. `on`: the nodes it runs on; `lacks`: why it does not apply, or nothing; `look`: asks once; `uses`: what must be
+    on the cluster for it; `apart_s`: seconds between its two looks, at least."""
 
     name: str
     on: Role
-    lacks: Callable[[Cell], str]
+    lacks: Callable[[Scope], str]
     look: Callable[[Target], Answer]
+    uses: Shared | None = None
+    apart_s: float = BETWEEN_S
 
 
-def without_vip(cell: Cell) -> str:
-    """Why a check of the VIP says nothing about `cell`; nothing where it does."""
-    held = any("kube-vip" in addons for addons in cell.ordering)
-    return "" if held else "kube-vip is off: nobody is meant to hold a VIP"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """The first look of a check. `settled_s`: how long after it was first asked it came true; `at_s`: when, on the lab's clock."""
+
+    answer: Answer
+    took_s: float
+    settled_s: float
+    at_s: float
+
+
+_Asked = tuple[Check, Target]
+
+
+def without_vip(scope: Scope) -> str:
+    """Why a check of the VIP says nothing about `scope`; nothing where it does."""
+    return "" if "kube-vip" in scope.on else "kube-vip is off: nobody is meant to hold a VIP"
 
 
 def everything() -> tuple[Check, ...]:
@@ -101,59 +145,81 @@ def run_all(
     cell: Cell,
     site: Site,
     *,
+    addons: tuple[str, ...],
     on_result: Callable[[CheckResult], None],
     variables: Mapping[str, object] = MappingProxyType({}),
     checks: tuple[Check, ...] | None = None,
-    between_s: float = BETWEEN_S,
     settle_s: float = SETTLE_S,
+    sleep: Callable[[float], None] = pause,
 ) -> tuple[CheckResult, ...]:
-    """Every check on every node it is for; `on_result` is told each result once both looks are taken.
+    """Every check on every node it is for, with `addons` on; `on_result` is told each result once both looks are taken.
 
     variables: what the installer was told last.
-    A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN.
+    A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
     """
     hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
+    scope = Scope(cell=cell, on=addons)
     asked = [
-        (one, Target(node=node, site=site, cell=cell, hosts=hosts, variables=variables))
+        (one, Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables))
         for one in checks or everything()
         for node in _nodes(one, site)
     ]
-    applies = [(one, target) for one, target in asked if not one.lacks(cell)]
-    first = _settled(applies, settle_s)
-    if applies:
-        pause(between_s)
-    results = []
-    for one, target in asked:
-        if why := one.lacks(cell):
-            result = CheckResult(check=one.name, node=target.node.name, outcome=Outcome.SKIP, said=why)
-        else:
-            answer, took_s, settled_s = first[one.name, target.node.name]
-            again, again_s = _look(one, target)
-            result = _result(one, target, answer, again, settled_s=settled_s, duration_s=took_s + again_s)
+    results: dict[tuple[str, str], CheckResult] = {}
+
+    def told(result: CheckResult) -> None:
+        results[result.check, result.node] = result
         on_result(result)
-        results.append(result)
-    return tuple(results)
+
+    for one, target in asked:
+        if why := one.lacks(scope):
+            told(CheckResult(check=one.name, node=target.node.name, outcome=Outcome.SKIP, said=why))
+    _looked([(one, target) for one, target in asked if not one.lacks(scope)], told, settle_s=settle_s, sleep=sleep)
+    return tuple(results[one.name, target.node.name] for one, target in asked)
+
+
+def _looked(applies: list[_Asked], told: Callable[[CheckResult], None], *, settle_s: float, sleep: Callable[[float], None]) -> None:
+    """Both looks of all that apply: what is quick and stands for itself first, then what needs time between its looks, then the rest."""
+    began_s = ticks_s()
+    shared = {id(one.uses): (one.uses, target) for one, target in applies if one.uses}
+    try:
+        for uses, target in shared.values():
+            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=settle_s)  # type: ignore[misc]
+        first = {
+            (one.name, target.node.name): _settled(one, target, end_s=began_s + settle_s)
+            for one, target in sorted(applies, key=_first_round)
+        }
+        for one, target in sorted(applies, key=lambda asked: asked[0].apart_s):
+            before = first[one.name, target.node.name]
+            sleep(max(0.0, before.at_s + one.apart_s - ticks_s()))
+            again, again_s = _look(one, target)
+            told(_result(one, target, before, again, duration_s=before.took_s + again_s))
+    finally:
+        for uses, target in shared.values():
+            uses.remove(target)
+
+
+def _first_round(asked: _Asked) -> int:
+    one, _ = asked
+    return 1 if one.apart_s > BETWEEN_S else 2 if one.uses else 0
 
 
 def _nodes(check: Check, site: Site) -> tuple[Node, ...]:
     return tuple(node for node in site.nodes if node.role == check.on)
 
 
-def _settled(asked: list[tuple[Check, Target]], settle_s: float) -> dict[tuple[str, str], tuple[Answer, float, float]]:
-    """(check, node) -> the first look, how long it took, and how long after the installer it came true."""
-    began_s, answers = ticks_s(), {}
-    for one, target in asked:
-        took: list[float] = []
+def _settled(check: Check, target: Target, *, end_s: float) -> _Look:
+    """The first look: asked until it comes true or it is `end_s`."""
+    took: list[float] = []
 
-        def ask(one: Check = one, target: Target = target, took: list[float] = took) -> Answer:
-            answer, took_s = _look(one, target)
-            took.append(took_s)
-            return answer
+    def ask() -> Answer:
+        answer, took_s = _look(check, target)
+        took.append(took_s)
+        return answer
 
-        asked_s = ticks_s()
-        answer = until(ask, lambda answer: answer.ok is True, limit_s=max(0.0, began_s + settle_s - ticks_s()))
-        answers[one.name, target.node.name] = answer, sum(took), ticks_s() - asked_s if len(took) > 1 else 0.0
-    return answers
+    asked_s = ticks_s()
+    answer = until(ask, lambda answer: answer.ok is True, limit_s=max(0.0, end_s - asked_s))
+    at_s = ticks_s()
+    return _Look(answer=answer, took_s=sum(took), settled_s=at_s - asked_s if len(took) > 1 else 0.0, at_s=at_s)
 
 
 def _look(check: Check, target: Target) -> tuple[Answer, float]:
@@ -167,9 +233,10 @@ def _look(check: Check, target: Target) -> tuple[Answer, float]:
     return answer, ticks_s() - began_s
 
 
-def _result(check: Check, target: Target, first: Answer, second: Answer, *, settled_s: float, duration_s: float) -> CheckResult:
-    said = first.said if first.said == second.said else f"{first.said}; {BETWEEN_S:.0f} s later: {second.said}"
-    said += f" (true after {settled_s:.0f} s)" if settled_s and first.ok else ""
+def _result(check: Check, target: Target, look: _Look, second: Answer, *, duration_s: float) -> CheckResult:
+    first = look.answer
+    said = first.said if first.said == second.said else f"{first.said}; {check.apart_s:.0f} s later: {second.said}"
+    said += f" (true after {look.settled_s:.0f} s)" if look.settled_s and first.ok else ""
     outcome = Outcome.PASS
     if first.ok is False or second.ok is False:
         outcome = Outcome.FAIL
@@ -177,4 +244,12 @@ def _result(check: Check, target: Target, first: Answer, second: Answer, *, sett
         outcome = Outcome.UNKNOWN
     elif first.state != second.state:
         outcome, said = Outcome.FAIL, f"changed between two looks: {first.state} -> {second.state}; {said}"
-    return CheckResult(check=check.name, node=target.node.name, outcome=outcome, said=said, duration_s=duration_s)
+    waited = (("true after s", round(look.settled_s, 1)),) if look.settled_s and first.ok else ()
+    return CheckResult(
+        check=check.name,
+        node=target.node.name,
+        outcome=outcome,
+        said=said,
+        duration_s=duration_s,
+        measured=(*first.measured, *waited),
+    )

@@ -21,10 +21,19 @@ from lab.override import Override
 from lab.toolchain import Toolchain
 
 FOLDER = Path(__file__).parent / "components"
+DECLARATION = "component.yaml"
 KIND = "components"
 BUILD_LIMIT_S = 7200.0  # a cold Kubernetes takes 8 minutes on 2 cores; this only ends what hangs
 SAID_LINES = 15  # of a failed build
 NETWORK_SIGNS = ("dial tcp", "i/o timeout", "connection refused", "TLS handshake")
+BUILT_FROM = {
+    "version",
+    "ldflags",
+    "builds",
+    "aliases",
+    "files",
+    "overrides",
+}  # the fields of component.yaml that bin/ and files/ depend on
 FIXED_ENV = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw -buildvcs=false", "GOOS": "linux", "GOWORK": "off"}
 
 
@@ -44,14 +53,13 @@ class Build(datafile.Schema):
 class Image(datafile.Schema):
     """What stands in an image of the component: `files` path -> program or file of the component, `links` path -> what it points at.
 
-    `needed_by`: the addons without which no node needs it, none: always; `packages`: of Debian, for the root it stands on, none:
-    nothing else is in it; `without`: shell patterns of what they bring and the image is not to have.
+    `packages`: of Debian, for the root it stands on, none: nothing else is in it; `without`: shell patterns of what they bring and the
+    image is not to have.
     """
 
     name: str
     tags: tuple[str, ...]
     packages: tuple[str, ...] = ()
-    needed_by: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     files: dict[str, str]
@@ -106,14 +114,14 @@ def _silent(_: Progress) -> None:
 
 def names(folder: Path = FOLDER) -> tuple[str, ...]:
     """All components that can be built, sorted."""
-    return tuple(sorted(path.parent.name for path in folder.glob("*/component.yaml")))
+    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{DECLARATION}")))
 
 
 def load(name: str, folder: Path = FOLDER) -> Component:
     """The declaration of `name`; ScenarioError when there is none or it is wrong."""
     if name not in (known := names(folder)):
         raise ScenarioError(f"unknown component {name!r}", f"{folder} has {', '.join(known) or 'none'}", "name one of them")
-    return datafile.read(folder / name / "component.yaml", Component)
+    return datafile.read(folder / name / DECLARATION, Component)
 
 
 def build(
@@ -135,10 +143,14 @@ def deviations(component: Component) -> tuple[Deviation, ...]:
 
 
 def key(folder: Path, component: Component, found: Toolchain) -> str:
-    """The name of the cache entry for what stands in `folder` now, built by that Go on this host; ends with the content's digest."""
+    """The name of the cache entry for what stands in `folder` now, built by that Go on this host; ends with the content's digest.
+
+    Images are made of an entry later: what is said of them changes none.
+    """
     parts: list[str | bytes] = [found.version, found.arch, *(f"{name}={value}" for name, value in sorted(FIXED_ENV.items()))]
+    parts.append(json.dumps(component.model_dump(mode="json", include=BUILT_FROM), sort_keys=True))
     for path in _files(folder, component):
-        parts += [path.name, path.read_bytes()]
+        parts += [path.name, path.read_bytes()] if path.name != DECLARATION else []
     parts += [f"host has no {one.unless_host_has}" for one in override.needed(component.overrides)]
     return f"{folder.name}-{cachedir.digest(parts)}"
 

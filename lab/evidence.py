@@ -59,10 +59,12 @@ def sample(site: Site, node: Node) -> tuple[Fact, ...]:
 def collect(site: Site, *, folder: Path, runs: tuple[StageRun, ...], checks: tuple[CheckResult, ...] = ()) -> Evidence:
     """Every fact of every node, written below `folder` as <node>/<probe>.txt and facts.json.
 
-    runs, checks: how the stages ended and what the checks said, which are facts of the lab itself.
+    runs, checks: how the stages ended and what the checks saw, which are facts of the lab itself.
     """
-    told = {"init": ("ansible-playbook", [_told(run) for run in runs]), "checks": ("testinfra", [_checked(one) for one in checks])}
-    facts = [Fact(probe=probe, node=LAB, text="\n".join(lines), at_s=now_s(), command=by) for probe, (by, lines) in told.items()]
+    facts = [
+        Fact(probe="init", node=LAB, text="\n".join(_told(run) for run in runs), at_s=now_s(), command="ansible-playbook"),
+        Fact(probe="checks", node=LAB, text="\n".join(_seen(one) for one in checks), at_s=now_s(), command="checks"),
+    ]
     with ThreadPoolExecutor(max_workers=len(site.nodes)) as pool:  # a probe of a VIP that nobody holds waits for seconds
         facts += chain.from_iterable(pool.map(partial(_of_node, site), site.nodes))
     for fact in facts:
@@ -124,5 +126,5 @@ def _told(run: StageRun) -> str:
     return f"stage={run.stage} rc={rc} attempts={run.attempts} init_rc={init_rc} init_s={run.init_s:.0f}{stopped}"
 
 
-def _checked(one: CheckResult) -> str:
-    return f"{one.outcome.name} {one.check} on {one.node}: {' '.join(one.said.split())}"
+def _seen(result: CheckResult) -> str:
+    return " ".join(f"{result.outcome.name} {result.check} on {result.node}: {result.said}".split())

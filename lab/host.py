@@ -55,7 +55,7 @@ class NodeNeeds:
     """What container nodes need on this host, each one a departure from defaults.
 
     `nofile`, `nproc`: hard limits to ask for, None where the engine's own can stand; `restrict_oom`: containers may not
-    lower their OOM score.
+    lower their OOM score; `cgroup2`: where a node finds the cgroup2 tree that stands beside cgroup v1, empty where it is the only one.
     """
 
     cgroup_driver: Literal["cgroupfs", "systemd"]
@@ -63,6 +63,7 @@ class NodeNeeds:
     nofile: int | None
     nproc: int | None
     restrict_oom: bool
+    cgroup2: str = ""
 
 
 def facts(root: Path = HOST, *, uid: int | None = None) -> HostFacts:
@@ -99,6 +100,7 @@ def node_needs(seen: HostFacts) -> NodeNeeds:
         nofile=None if seen.sys_resource or seen.nofile_hard >= KUBELET_NOFILE else seen.nofile_hard,
         nproc=None if seen.sys_resource else seen.nproc_hard,
         restrict_oom=not seen.sys_resource,
+        cgroup2=seen.cgroup2 if seen.cgroup == "hybrid" else "",
     )
 
 

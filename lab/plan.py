@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -22,9 +23,9 @@ ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
         "kube_vip_services_enabled": False,
     },
     "metallb": {"metallb_enabled": True, "metallb_speaker_enabled": True, "metallb_namespace": "metallb-system"},
+    "cilium": {"kube_network_plugin": "cilium", "cilium_kube_proxy_replacement": "strict", "kube_proxy_remove": True},
 }
 NETWORK_ADDONS = frozenset({"cilium"})
-NETWORK_USERS = frozenset({"metallb"})  # cannot run without a pod network; without one of NETWORK_ADDONS it is the plain one
 
 
 class ChangeSchema(Schema):
@@ -38,7 +39,7 @@ class GroupSchema(Schema):
     """Variables that depart for one reason."""
 
     why: str
-    when: Literal["always", "no-network", "plain-network"]
+    when: Literal["always", "plain-network", "without-network", "cilium"]
     source: Literal["any", "kubespray"]
     variables: dict[str, ChangeSchema]
 
@@ -51,12 +52,15 @@ class ComponentSchema(Schema):
 
 
 class NeedSchema(Schema):
-    """What a field of NodeNeeds asks for, and the variable that carries it."""
+    """What a field of NodeNeeds asks for, and the variable that carries it. `addon`: the one that has the need, empty when every node
+    has it; `besides`: what else has to change then."""
 
     what: str
     variable: str
     released: object
     why: str
+    addon: str = ""
+    besides: dict[str, ChangeSchema] = {}
 
 
 class DeviationsSchema(Schema):
@@ -64,7 +68,7 @@ class DeviationsSchema(Schema):
 
     groups: list[GroupSchema]
     components: dict[str, ComponentSchema]
-    needs: dict[Literal["cgroup_driver", "feature_gates", "nofile", "nproc", "restrict_oom"], NeedSchema]
+    needs: dict[Literal["cgroup_driver", "feature_gates", "nofile", "nproc", "restrict_oom", "cgroup2"], NeedSchema]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,42 +85,40 @@ class Departure:
 def check(cell: Cell) -> None:
     """Raise ScenarioError, with all reasons, when `cell` asks for what cannot be installed."""
     release = load(cell.ref.release)
-    wrong = [f"addon {name!r} cannot be installed yet" for addons in cell.ordering for name in addons if name not in ADDON_VARIABLES]
-    wrong += [f"topology {cell.topology} cannot be installed yet"] if str(cell.topology) != "1cp" else []
+    wrong = [f"topology {cell.topology} cannot be installed yet"] if str(cell.topology) != "1cp" else []
     if not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
     if cell.ref.source == "kubespray" and not release.file_urls:
         wrong.append(f"{release.tag} downloads by HTTP only, and nodes have no network that reaches out")
     if wrong:
-        can = f"1cp with base or {', '.join(sorted(ADDON_VARIABLES))} can be installed"
-        raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), f"change the scenario: {can}")
+        raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), "change the scenario: 1cp can be installed")
 
 
 def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> tuple[Stage, ...]:
     """The runs of the installer, first to last; the addons of a stage are all that are on after it.
 
-    versions: component name -> the version that nodes get. Raises ScenarioError for an addon that cannot be installed yet.
+    The first stages of an ordering are the stages of the ordering that ends there: every prefix is a cell of its own.
+    versions: component name -> the version that nodes get.
     """
-    made: list[Stage] = []
-    for index, added in enumerate(cell.ordering):
-        on = (*(made[-1].addons if made else ()), *added)
-        made.append(
-            Stage(
-                index=index,
-                name="+".join(added) or "base",
-                addons=on,
-                endpoint=_endpoint(cell, on),
-                variables=_variables(cell, on, _departures(cell, on, release, needs=needs, versions=versions)),
-            )
+    return tuple(
+        Stage(
+            index=index,
+            name="+".join(added) or "base",
+            addons=on,
+            endpoint=endpoint(cell, on),
+            variables=_variables(cell, on, _departures(cell, on, release, needs=needs, versions=versions)),
         )
-    return tuple(made)
+        for index, (added, on) in enumerate(zip(cell.ordering, _on(cell.ordering), strict=True))
+    )
 
 
 def deviations(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> tuple[Deviation, ...]:
     """Every departure of `cell` from what `release` ships or defaults to, with its reasons; sorted."""
-    on = tuple(name for addons in cell.ordering for name in addons)
     changed = dict(cell.variables)
-    departures = [one for one in _departures(cell, on, release, needs=needs, versions=versions) if one.variable not in changed]
+    departures: list[Departure] = []
+    for on in _on(cell.ordering):
+        of_stage = _departures(cell, on, release, needs=needs, versions=versions)
+        departures += [one for one in of_stage if one.variable not in changed and one not in departures]
     used = _values(departures)
     told = {
         one.what: Deviation(
@@ -137,17 +139,22 @@ def addons_of(cell: Cell) -> tuple[str, ...]:
     return tuple(name for addons in cell.ordering for name in addons)
 
 
-def needs_network(cell: Cell) -> bool:
-    """Whether some stage of `cell` turns on what cannot run without a pod network."""
-    return bool({*NETWORK_ADDONS, *NETWORK_USERS} & set(addons_of(cell)))
-
-
 def has_plain_network(cell: Cell, on: tuple[str, ...]) -> bool:
     """Whether pods of `cell` have the lab's own bridges for a network while the addons `on` are on."""
-    return needs_network(cell) and not NETWORK_ADDONS & set(on)
+    return cell.network == "plain" and not NETWORK_ADDONS & set(on)
 
 
-def _endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
+def has_network(cell: Cell, on: tuple[str, ...]) -> bool:
+    """Whether pods of `cell` have any network while the addons `on` are on."""
+    return cell.network == "plain" or bool(NETWORK_ADDONS & set(on))
+
+
+def _on(ordering: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """The addons that are on after each stage of `ordering`."""
+    return tuple(accumulate(ordering))
+
+
+def endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
     """The VIP from the stage on that turns kube-vip on; where no stage does, what the cell says holds throughout."""
     late = any("kube-vip" in addons for addons in cell.ordering) and "kube-vip" not in on
     return "node" if late else cell.endpoint
@@ -157,10 +164,6 @@ def _variables(cell: Cell, on: tuple[str, ...], departures: list[Departure]) -> 
     """What the installer is told: departures, then the addons, then what the cell itself changes."""
     variables: dict[str, object] = {"kube_version": cell.kube_version, **_values(departures)}
     for name in on:
-        if name not in ADDON_VARIABLES:
-            raise ScenarioError(
-                f"addon {name!r} cannot be installed yet", f"known: {', '.join(ADDON_VARIABLES)}", "leave it out of the ordering"
-            )
         variables.update(ADDON_VARIABLES[name])
     variables.update({name: load_yaml(value) for name, value in cell.variables})
     return variables
@@ -185,15 +188,23 @@ def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: Nod
         if used and there is not None and there != shipped:
             found.append(Departure(what=f"{name} version", variable=component.variable, released=shipped, used=there, why=component.why))
     for field, need in known.needs.items():
-        asked = getattr(needs, field)
-        asked = list(asked) if isinstance(asked, tuple) else asked
-        if asked and asked != need.released:
-            found.append(Departure(what=need.what, variable=need.variable, released=need.released, used=asked, why=need.why))
+        found += _needed(need, getattr(needs, field)) if not need.addon or need.addon in on else []
     return found
 
 
+def _needed(need: NeedSchema, asked: object) -> list[Departure]:
+    asked = list(asked) if isinstance(asked, tuple) else asked
+    if not asked or asked == need.released:
+        return []
+    besides = [
+        Departure(what=name, variable=name, released=its.released, used=its.used, why=need.why) for name, its in need.besides.items()
+    ]
+    return [Departure(what=need.what, variable=need.variable, released=need.released, used=asked, why=need.why), *besides]
+
+
 def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
-    holds = {"always": True, "no-network": not needs_network(cell), "plain-network": has_plain_network(cell, on)}
+    plain = has_plain_network(cell, on)
+    holds = {"always": True, "plain-network": plain, "without-network": not has_network(cell, on), "cilium": "cilium" in on}
     return group.source in ("any", cell.ref.source) and holds[group.when]
 
 

@@ -116,9 +116,9 @@ def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
                 break
         if seen.stages[-1].rc == 0:
             with lab.journal.step(cell.id, "checks"):
-                seen.checks = check.run_all(
-                    cell, site, on_result=partial(_checked, lab, cell), variables=inventory.variables(stages[-1], site)
-                )
+                told = inventory.variables(stages[-1], site)
+                heard = partial(_checked, lab, cell)
+                seen.checks = check.run_all(cell, site, addons=stages[-1].addons, on_result=heard, variables=told)
         with lab.journal.step(cell.id, "evidence"):
             taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages), checks=seen.checks)
         judged = _verdict(cell, facts, site, taken, seen)

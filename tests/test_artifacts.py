@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import artifacts, cachedir
+from lab import artifacts, cachedir, rootfs
 from lab.command import run
 from lab.component import Progress
 from lab.errors import BuildError, ScenarioError
@@ -19,7 +19,15 @@ echo "built in $PWD" >"$2"
 
 @pytest.fixture(autouse=True)
 def _fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lab's own components, an empty cache, and a go that only writes its output."""
+    """The lab's own components, an empty cache, a go that only writes its output, and an empty Debian root."""
+
+    def empty(packages: tuple[str, ...], *, without: tuple[str, ...] = ()) -> Path:
+        root = tmp_path / rootfs.key(packages, without) / "root.tar"
+        root.parent.mkdir(exist_ok=True)
+        tarfile.open(root, "w").close()
+        return root
+
+    monkeypatch.setattr(rootfs, "of_packages", empty)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "go").write_text(FAKE_GO)
     (tmp_path / "bin" / "go").chmod(0o755)
@@ -32,7 +40,7 @@ def _fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_folder_holds_what_kubespray_fetches_under_the_names_it_is_told() -> None:
     path = artifacts.prepare("v1.29.5").path
     names = {str(member.relative_to(path)) for member in path.rglob("*") if member.is_file()}
-    images = {f"images/{name}.tar" for name in ("kubernetes", "pause", "coredns", "kube-vip")}
+    images = {f"images/{name}.tar" for name in ("kubernetes", "pause", "coredns", "kube-vip", "echo")}
     programs = {"kubelet", "kubeadm", "kubectl", "runc"}
     archives = {"etcd.tar.gz", "cni.tgz", "crictl.tar.gz", "containerd.tar.gz", "nerdctl.tar.gz", "ciliumcli.tar.gz"}
     assert names == images | programs | archives

@@ -4,19 +4,30 @@ from pathlib import Path
 import pytest
 
 from lab import check
-from lab.check import Answer, Check, Target
+from lab.check import BETWEEN_S, Answer, Check, Scope, Shared, Target
 from lab.errors import CheckError
 from lab.model import CheckResult, Outcome
 from tests import made
+from tests.checks.nodes import Nodes
 
 
 def looks(tmp_path: Path, look: Callable[[Target], Answer], *, lacks: str = "", settle_s: float = 0.0) -> CheckResult:
     """The result of one check on the control plane, without waiting."""
-    told: list[CheckResult] = []
     one = Check(name="one", on="control-plane", lacks=lambda _: lacks, look=look)
-    (result,) = check.run_all(made.cell(), made.site(tmp_path), on_result=told.append, checks=(one,), between_s=0, settle_s=settle_s)
-    assert told == [result]
+    (result,) = round_of(tmp_path, one, settle_s=settle_s)
     return result
+
+
+def round_of(
+    tmp_path: Path, *checks: Check, settle_s: float = 0.0, sleep: Callable[[float], None] = lambda _: None
+) -> tuple[CheckResult, ...]:
+    """One round of `checks` on nodes with kube-vip; what is told on the way is what comes back."""
+    told: list[CheckResult] = []
+    results = check.run_all(
+        made.cell(), made.site(tmp_path), addons=("kube-vip",), on_result=told.append, checks=checks, settle_s=settle_s, sleep=sleep
+    )
+    assert sorted(told, key=results.index) == list(results)
+    return results
 
 
 def says(*answers: Answer) -> Callable[[Target], Answer]:
@@ -24,6 +35,7 @@ def says(*answers: Answer) -> Callable[[Target], Answer]:
     return lambda _: next(left)
 
 
+SCOPE = Scope(cell=made.cell(), on=("kube-vip",))
 GOOD, BAD, UNSURE = Answer(ok=True, said="yes"), Answer(ok=False, said="no"), Answer(ok=None, said="who knows")
 
 
@@ -57,6 +69,58 @@ def test_the_first_look_gives_a_cluster_time_to_settle(tmp_path: Path) -> None:
     result = looks(tmp_path, says(BAD, GOOD, GOOD), settle_s=30)
     assert result.outcome is Outcome.PASS
     assert "(true after 1 s)" in result.said
+    ((name, seconds),) = result.measured
+    assert name == "true after s"
+    assert seconds > 0
+
+
+def test_while_one_check_waits_for_its_second_look_the_others_look(tmp_path: Path) -> None:
+    asked: list[str] = []
+    slept: list[float] = []
+
+    def one(name: str, *, apart_s: float = BETWEEN_S, uses: Shared | None = None) -> Check:
+        def look(_: Target) -> Answer:
+            asked.append(name)
+            return GOOD
+
+        return Check(name=name, on="client", lacks=lambda _: "", look=look, apart_s=apart_s, uses=uses)
+
+    there = Shared(make=lambda _: "", remove=lambda _: asked.append("removed"))
+    checks = (one("steady", apart_s=30, uses=there), one("service", uses=there), one("quick"))
+    results = round_of(tmp_path, *checks, sleep=slept.append)
+    assert asked == ["quick", "steady", "service", "service", "quick", "steady", "removed"]
+    assert [result.check for result in results] == ["steady", "service", "quick"]
+    assert max(slept) > BETWEEN_S
+
+
+def test_what_checks_share_is_made_once_before_and_removed_also_when_a_check_is_wrong(tmp_path: Path) -> None:
+    asked: list[str] = []
+    there = Shared(make=lambda _: asked.append("made") or "", remove=lambda _: asked.append("removed"))  # type: ignore[func-returns-value]
+
+    def wrong(_: Target) -> Answer:
+        asked.append("looked")
+        raise LookupError
+
+    checks = tuple(Check(name=name, on="client", lacks=lambda _: "", look=wrong, uses=there) for name in ("one", "two"))
+    with pytest.raises(CheckError):
+        round_of(tmp_path, *checks)
+    assert asked == ["made", "looked", "removed"]
+
+
+def test_what_a_look_measured_stands_in_the_result(tmp_path: Path) -> None:
+    answer = Answer(ok=True, said="there", measured=(("address after s", 2.1),))
+    assert looks(tmp_path, says(answer, answer)).measured == (("address after s", 2.1),)
+
+
+def test_kubectl_asks_the_first_control_plane_and_quotes_what_it_sends(tmp_path: Path) -> None:
+    nodes = Nodes({"kubectl": (0, "created"), "sh": (0, "created")})
+    site = made.site(tmp_path)
+    target = Target(node=site.client, site=site, scope=SCOPE, hosts={node.name: nodes.host(node.name) for node in site.nodes})
+    assert target.kubectl("get pods -l %s", "a=b").text == "created"
+    target.kubectl("apply -f -", stdin="{'a': 1}")
+    assert "--server https://10.231.0.10:6443" in nodes.asked[0]
+    assert nodes.asked[0].endswith("get pods -l a=b")
+    assert """printf %s '{'"'"'a'"'"': 1}' | kubectl""" in nodes.asked[1]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("ssh ended with 255"), OSError("gone"), ValueError("no JSON")])
@@ -87,8 +151,15 @@ def test_every_check_has_a_name_of_its_own_and_a_node_to_run_on(tmp_path: Path) 
     assert {one.on for one in everything} <= roles
 
 
-@pytest.mark.parametrize(("ordering", "left"), [("base", "kube-vip is off"), ("kube-vip", "without a CNI")])
-def test_every_check_applies_or_says_why_not(ordering: str, left: str) -> None:
-    reasons = {one.lacks(made.cell(ordering)) for one in check.everything()}
+@pytest.mark.parametrize(
+    ("on", "left"),
+    [
+        ((), ("kube-vip is off", "metallb is off", "cilium is off")),
+        (("kube-vip",), ("metallb is off", "cilium is off")),
+        (("kube-vip", "metallb", "cilium"), ()),
+    ],
+)
+def test_every_check_applies_or_says_why_not(on: tuple[str, ...], left: tuple[str, ...]) -> None:
+    reasons = {one.lacks(Scope(cell=made.cell("cilium > kube-vip+metallb"), on=on)) for one in check.everything()}
     assert "" in reasons
-    assert any(left in reason for reason in reasons)
+    assert {next(one for one in left if one in reason) for reason in reasons - {""}} == set(left)

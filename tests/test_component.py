@@ -90,11 +90,21 @@ def test_the_time_of_the_last_build_is_what_the_next_one_is_expected_to_take(fol
     assert [(progress.state, progress.expected_s) for progress in seen] == [("building", 3), ("built", 3), ("building", 77), ("built", 77)]
 
 
-@pytest.mark.parametrize("changed", ["thing/component.yaml", "thing/go.mod", "shared/main.go"])
-def test_the_key_changes_with_each_file(changed: str, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("changed", "more"), [("thing/component.yaml", "aliases: [other]\n"), ("thing/go.mod", "\n"), ("shared/main.go", "\n")]
+)
+def test_the_key_changes_with_each_file_that_is_built_from(changed: str, more: str, folder: Path) -> None:
     before = component.key(folder / "thing", component.load("thing", folder), GO)
-    (folder / changed).write_text((folder / changed).read_text() + "\n")
+    text = (folder / changed).read_text()
+    (folder / changed).write_text("".join(line for line in text.splitlines(keepends=True) if "aliases" not in line) + more)
     assert component.key(folder / "thing", component.load("thing", folder), GO) != before
+
+
+def test_what_is_said_of_images_asks_for_no_new_build(folder: Path) -> None:
+    before = component.key(folder / "thing", component.load("thing", folder), GO)
+    path = folder / "thing" / "component.yaml"
+    path.write_text(f"{path.read_text()}deviations: [{{what: a, released: b, used: c, why: d}}]\n")
+    assert component.key(folder / "thing", component.load("thing", folder), GO) == before
 
 
 @pytest.mark.parametrize("other", [Toolchain(version="1.26.1", arch="amd64"), Toolchain(version="1.26.0", arch="arm64")])

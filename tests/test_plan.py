@@ -8,13 +8,23 @@ from hypothesis import strategies as st
 from lab import plan
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
-from lab.model import Cell, Endpoint
-from lab.notation import parse_ordering, parse_ref, parse_topology
+from lab.model import Cell, Deviation, Endpoint
+from lab.notation import Ordering, every_ordering, parse_ordering, parse_ref, parse_topology
 from lab.release import load
 
 LAPTOP = NodeNeeds(cgroup_driver="systemd", feature_gates=(), nofile=None, nproc=None, restrict_oom=False)
+HYBRID = replace(LAPTOP, cgroup_driver="cgroupfs", cgroup2="/sys/fs/cgroup/unified")
 OLD_HOST = replace(LAPTOP, cgroup_driver="cgroupfs", feature_gates=("KubeletInUserNamespace=true",), nofile=20000)
-BUILT = {"kube-vip": "v0.9.2", "etcd": "v3.5.12", "coredns": "v1.11.1", "crictl": "v1.30.0", "cni-plugins": "v1.3.0", "pause": "3.9"}
+BUILT = {
+    "kube-vip": "v0.9.2",
+    "etcd": "v3.5.12",
+    "coredns": "v1.11.1",
+    "crictl": "v1.30.0",
+    "cni-plugins": "v1.3.0",
+    "pause": "3.9",
+    "cilium": "v1.15.4",
+    "metallb": "v0.13.9",
+}
 CELL = Cell(
     ref=parse_ref("replica@v2.25.0"),
     kube_version="v1.29.5",
@@ -28,6 +38,11 @@ BASE = replace(CELL, ordering=parse_ordering("base"), endpoint="node")
 def variables(cell: Cell, needs: NodeNeeds = LAPTOP) -> dict[str, object]:
     (stage,) = plan.stages(cell, load(cell.ref.release), needs=needs, versions=BUILT)
     return dict(stage.variables)
+
+
+def deviation(cell: Cell, what: str) -> Deviation:
+    found = plan.deviations(cell, load(cell.ref.release), needs=LAPTOP, versions=BUILT)
+    return next(one for one in found if one.what == what)
 
 
 def told(cell: Cell, needs: NodeNeeds = LAPTOP) -> dict[str, str]:
@@ -94,14 +109,12 @@ def test_nothing_that_hides_failures_is_ever_set() -> None:
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        (replace(CELL, ordering=parse_ordering("cilium")), "addon 'cilium' cannot be installed yet"),
-        (replace(CELL, ordering=parse_ordering("kube-vip+cilium")), "addon 'cilium' cannot be installed yet"),
         (replace(CELL, topology=parse_topology("3cp+2w")), r"topology 3cp\+2w"),
         (replace(CELL, kube_version="v1.30.0"), "from v1.27.0 up to the minor version of v1.29.5"),
         (replace(CELL, ref=parse_ref("replica@v9.9.9")), "v2.25.0"),
         (replace(CELL, ref=parse_ref("kubespray@v2.24"), kube_version="v1.28.6"), "downloads by HTTP only"),
     ],
-    ids=["addon", "second addon", "topology", "kubernetes", "release", "downloads"],
+    ids=["topology", "kubernetes", "release", "downloads"],
 )
 def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: str) -> None:
     with pytest.raises(ScenarioError, match=said):
@@ -109,22 +122,64 @@ def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: s
 
 
 def test_two_reasons_are_told_together() -> None:
-    with pytest.raises(ScenarioError, match=r"cilium.*v1\.27\.0"):
-        plan.check(replace(CELL, ordering=parse_ordering("cilium"), kube_version="v1.26.0"))
+    with pytest.raises(ScenarioError, match=r"3cp\+2w.*v1\.27\.0"):
+        plan.check(replace(CELL, topology=parse_topology("3cp+2w"), kube_version="v1.26.0"))
 
 
-def test_an_addon_that_cannot_be_installed_has_no_stage() -> None:
-    cell = replace(CELL, ordering=parse_ordering("cilium"))
-    with pytest.raises(ScenarioError, match="cilium"):
-        plan.stages(cell, load("v2.25.0"), needs=LAPTOP, versions=BUILT)
+def cell_of(ordering: Ordering, source: str = "replica") -> Cell:
+    """A cell as a scenario makes it: the endpoint is the VIP once any stage turns kube-vip on."""
+    held = any("kube-vip" in addons for addons in ordering)
+    return replace(CELL, ref=parse_ref(f"{source}@v2.25.1"), ordering=ordering, endpoint="vip" if held else "node")
 
 
-@given(ordering=st.sampled_from(["base", "kube-vip", "base > kube-vip"]), endpoint=st.sampled_from(["vip", "node"]))
-def test_stages_add_up_and_the_endpoint_follows_kube_vip(ordering: str, endpoint: Endpoint) -> None:
-    cell = replace(CELL, ordering=parse_ordering(ordering), endpoint=endpoint)
+@pytest.mark.parametrize("source", ["replica", "kubespray"])
+def test_every_prefix_of_an_ordering_is_a_cell_with_the_same_stages(source: str) -> None:
+    for ordering in every_ordering():
+        whole = plan.stages(cell_of(ordering, source), load("v2.25.1"), needs=HYBRID, versions=BUILT)
+        for length in range(1, len(ordering) + 1):
+            part = cell_of(ordering[:length], source)
+            assert plan.stages(part, load("v2.25.1"), needs=HYBRID, versions=BUILT) == whole[:length], part.id
+
+
+def test_pods_have_the_plain_network_and_kube_proxy_until_cilium_takes_over() -> None:
+    cell = cell_of(parse_ordering("base > kube-vip+metallb > cilium"))
+    before, between, after = plan.stages(cell, load("v2.25.1"), needs=LAPTOP, versions=BUILT)
+    for stage in (before, between):
+        assert plan.has_plain_network(cell, stage.addons)
+        assert stage.variables["kube_network_plugin"] == "cni"
+        assert "kube_proxy_remove" not in stage.variables
+    assert not plan.has_plain_network(cell, after.addons)
+    assert (after.variables["kube_network_plugin"], after.variables["kube_proxy_remove"]) == ("cilium", True)
+    assert after.variables["cilium_kube_proxy_replacement"] == "strict"
+
+
+def test_a_cell_without_a_network_has_none_until_cilium() -> None:
+    cell = replace(cell_of(parse_ordering("metallb > cilium")), network="none")
+    assert [plan.has_network(cell, on) for on in (("metallb",), ("metallb", "cilium"))] == [False, True]
+    assert not plan.has_plain_network(cell, ("metallb",))
+    assert "before pods have any network" in deviation(cell, "kube_network_plugin").why
+
+
+def test_cilium_has_needs_of_its_own_where_cgroup2_stands_beside_v1() -> None:
+    cell = cell_of(parse_ordering("cilium"))
+    found = variables(cell, HYBRID)
+    assert (found["cilium_cgroup_host_root"], found["cilium_cgroup_auto_mount"]) == ("/sys/fs/cgroup/unified", False)
+    assert "cilium_cgroup_host_root" not in variables(cell)
+    assert "cilium_cgroup_host_root" not in variables(BASE, HYBRID)
+
+
+def test_what_only_one_stage_departs_in_is_told_of_the_cell() -> None:
+    late = cell_of(parse_ordering("base > cilium"))
+    assert {"kube_network_plugin", "cilium_identity_allocation_mode"} <= told(late).keys()
+    assert told(late)["kubelet_feature_gates"] == "[NodeSwap=true]"  # of both stages, and said once
+
+
+@given(ordering=st.sampled_from(every_ordering()), endpoint=st.sampled_from(["vip", "node"]))
+def test_stages_add_up_and_the_endpoint_follows_kube_vip(ordering: Ordering, endpoint: Endpoint) -> None:
+    cell = replace(CELL, ordering=ordering, endpoint=endpoint)
     made = plan.stages(cell, load("v2.25.0"), needs=LAPTOP, versions=BUILT)
     assert [stage.index for stage in made] == list(range(len(cell.ordering)))
-    assert [stage.name for stage in made] == ordering.split(" > ")
+    assert [stage.name for stage in made] == cell.ordering_text.split(" > ")
     assert set(made[-1].addons) == {name for addons in cell.ordering for name in addons}
     for earlier, later in pairwise(made):
         assert set(earlier.addons) < set(later.addons)

@@ -91,7 +91,6 @@ WRONG = {
     "release": (one(ref="replica@v9.9"), "v9.9"),
     "ref": (one(ref="v2.25.0"), "is not like replica@v2.25.0"),
     "kubernetes": (one(kubernetes="v1.29.6"), "lab/components/ builds v1.28.6, v1.29.5"),
-    "addon that is not there yet": (one(ordering="kube-vip > cilium"), "cannot be installed yet"),
     "type": ("name: one\nabout: [1]\ncells: []\n", "about: Input should be a valid string"),
     "yaml": ("name: one\n  about: {", "is not YAML"),
 }

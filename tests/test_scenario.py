@@ -139,8 +139,8 @@ def test_what_is_known_needs_its_finding_and_its_date(tmp_path: Path) -> None:
         ("cells: [{}]\nexclude: [{orderings: [kube-vip], because: all}]\n", ["no cell is left to run"]),
         ("cells: [{}]\n" + KNOWN % "other", ["known: no cell 'other'"]),
         (
-            "cells: [{topologies: [3cp]}, {orderings: [cilium]}]\n",
-            ["topology 3cp cannot be installed yet", "addon 'cilium' cannot be installed yet"],
+            "cells: [{topologies: [3cp]}, {topologies: [1cp+1w]}]\n",
+            ["topology 3cp cannot be installed yet", "topology 1cp+1w cannot be installed yet"],
         ),
         ("cells: [{kubernetes: [v1.31.0]}]\n", ["installs Kubernetes from"]),
         ("cells: []\n", ["no cell is left to run"]),

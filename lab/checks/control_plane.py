@@ -3,20 +3,19 @@
 import json
 from functools import partial
 
-from lab.check import Answer, Check, Target, without_vip
-from lab.model import Cell
-from lab.plan import needs_network
+from lab.check import Answer, Check, Scope, Target, without_vip
+from lab.plan import has_network
 
 STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 READY = '{.status.conditions[?(@.type=="Ready")].status}'
 
 
-def _always(_: Cell) -> str:
+def _always(_: Scope) -> str:
     return ""
 
 
-def _without_network(cell: Cell) -> str:
-    return "" if needs_network(cell) else "no network plugin in this cell: without a CNI no node becomes Ready"
+def _without_network(scope: Scope) -> str:
+    return "" if has_network(scope.cell, scope.on) else "no network in this cell: without a CNI no node becomes Ready"
 
 
 def _static_pod(name: str, target: Target) -> Answer:
@@ -45,7 +44,7 @@ def _etcd(target: Target) -> Answer:
 
 
 def _ready(target: Target) -> Answer:
-    done = target.run("kubectl --kubeconfig /etc/kubernetes/admin.conf get node %s -o jsonpath=%s", target.node.name, READY)
+    done = target.kubectl("get node %s -o jsonpath=%s", target.node.name, READY)
     return Answer(ok=done.rc == 0 and done.text == "True", said=f"Ready is {done.text or 'not said'}")
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-from lab.check import Answer, Check, Target
+from lab.check import Answer, Check, Scope, Target
 from lab.model import Site
 from tests import made
 
 
 @dataclass
 class Nodes:
-    """`says`: program -> exit code and output; `addresses`: node -> of its interface; `services`: that run; `files`: path -> text."""
+    """`says`: words of a command -> exit code and output, the first that fits; `addresses`: node -> of its interface; `services`: that
+    run; `files`: path -> text."""
 
     says: dict[str, tuple[int, str]]
     addresses: dict[str, list[str]] = field(default_factory=dict)
@@ -32,14 +33,23 @@ class Nodes:
     def _run(self, command: str, *args: str) -> object:
         line = command % args if args else command
         self.asked.append(line)
-        program = next(name for name in self.says if f" {name} " in f" {line} ")
-        rc, stdout = self.says[program]
+        words = next(words for words in self.says if f" {words} " in f" {line} ".replace("'", " "))
+        rc, stdout = self.says[words]
         return SimpleNamespace(rc=rc, stdout=stdout, stderr="")
 
 
-def look(folder: Path, check: Check, nodes: Nodes, *, site: Site | None = None, variables: Mapping[str, object] | None = None) -> Answer:
-    """One look of `check` on the first node of its role; on one control plane and a client where no site is given."""
+def look(
+    folder: Path,
+    check: Check,
+    nodes: Nodes,
+    *,
+    site: Site | None = None,
+    on: tuple[str, ...] = ("kube-vip",),
+    variables: Mapping[str, object] | None = None,
+) -> Answer:
+    """One look of `check` on the first node of its role, with the addons `on`; on one control plane and a client where no site is given."""
     site = site or made.site(folder)
     node = next(node for node in site.nodes if node.role == check.on)
+    scope = Scope(cell=made.cell("+".join(on)), on=on)
     hosts = {one.name: nodes.host(one.name) for one in site.nodes}
-    return check.look(Target(node=node, site=site, cell=made.cell(), hosts=hosts, variables=variables or {}))
+    return check.look(Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables or {}))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.check import Answer
+from lab.check import Answer, Scope
 from lab.checks.control_plane import CHECKS
+from lab.model import Network
 from tests import made
 from tests.checks.nodes import Nodes, look
 
@@ -77,16 +78,17 @@ def test_a_node_says_it_is_ready(tmp_path: Path, rc: int, said: str, ok: bool) -
 
 
 @pytest.mark.parametrize(
-    ("ordering", "left"),
+    ("on", "network", "left"),
     [
-        ("base", {"API through the VIP", "kube-vip", "node Ready"}),
-        ("kube-vip", {"node Ready"}),
-        ("cilium", {"API through the VIP", "kube-vip"}),
-        ("kube-vip+cilium", set()),
+        ((), "plain", {"API through the VIP", "kube-vip"}),
+        (("kube-vip",), "plain", set()),
+        (("kube-vip",), "none", {"node Ready"}),
+        (("cilium",), "none", {"API through the VIP", "kube-vip"}),
     ],
 )
-def test_a_check_is_left_out_where_the_cell_cannot_have_what_it_asks(ordering: str, left: set[str]) -> None:
-    assert {one.name for one in CHECKS if one.lacks(made.cell(ordering))} == left
+def test_a_check_is_left_out_where_the_cell_cannot_have_what_it_asks(on: tuple[str, ...], network: Network, left: set[str]) -> None:
+    scope = Scope(cell=replace(made.cell(), network=network), on=on)
+    assert {one.name for one in CHECKS if one.lacks(scope)} == left
 
 
 def test_a_healthy_word_of_a_failed_command_is_not_health(tmp_path: Path) -> None:

@@ -1,93 +1,57 @@
-"""Who writes to a Service, both ways, on what a real API server said."""
+"""Who writes to Services, both ways, on what a real API server said."""
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from lab.check import Answer, Target
-from lab.checks import service_owner
-from lab.checks.service_owner import CHECKS, manifest
+from lab.check import Answer, Scope
+from lab.checks.service_owner import CHECKS
 from tests import made
+from tests.checks.nodes import Nodes, look
 
-METALLB = "controller"
-
-
-class Cluster:
-    """A Service with an address, its writers, and the versions that a watch of it shows."""
-
-    def __init__(
-        self,
-        *,
-        address: str = "10.231.0.200",
-        writers: tuple[str, ...] = (METALLB,),
-        versions: tuple[int, ...] = (512,),
-        on_node: tuple[str, ...] = (),
-        apply_rc: int = 0,
-    ) -> None:
-        self.address, self.writers, self.versions, self.on_node, self.apply_rc = address, writers, versions, on_node, apply_rc
-        self.asked: list[str] = []
-
-    def run(self, command: str, *args: str) -> object:
-        line = command % args if args else command
-        self.asked.append(line)
-        if " apply " in line:
-            return SimpleNamespace(rc=self.apply_rc, stdout="", stderr="refused" if self.apply_rc else "")
-        if " -w " in line:
-            return SimpleNamespace(rc=124, stdout="\n".join(map(str, self.versions)), stderr="")
-        fields = [{"manager": name} for name in ("kubectl-client-side-apply", *self.writers)]
-        ingress = {"ingress": [{"ip": self.address}]} if self.address else {}
-        service = {"metadata": {"managedFields": fields}, "status": {"loadBalancer": ingress}}
-        return SimpleNamespace(rc=0, stdout=json.dumps(service) if " get service " in line else "", stderr="")
-
-    def interface(self, _: str) -> object:
-        return SimpleNamespace(addresses=["10.231.0.10", *self.on_node])
+(CHECK,) = CHECKS
+METALLB = ("kubectl-client-side-apply", "controller")
+Service = tuple[str, str, tuple[str, ...]]
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_owner, "ADDRESS_LIMIT_S", 0.0)
+def ask(tmp_path: Path, *services: Service, addresses: dict[str, list[str]] | None = None, rc: int = 0) -> Answer:
+    items = [
+        {
+            "metadata": {"name": name, "managedFields": [{"manager": writer} for writer in writers]},
+            "status": {"loadBalancer": {"ingress": [{"ip": address}]} if address else {}},
+        }
+        for name, address, writers in services
+    ]
+    said = json.dumps({"items": items}) if rc == 0 else "refused"
+    return look(tmp_path, CHECK, Nodes({"get services": (rc, said)}, addresses=addresses or {}), on=("metallb",))
 
 
-def look(tmp_path: Path, cluster: Cluster) -> Answer:
-    site = made.site(tmp_path)
-    target = Target(node=site.client, site=site, cell=made.cell("metallb"), hosts={node.name: cluster for node in site.nodes})
-    return CHECKS[0].look(target)
-
-
-def test_one_controller_that_leaves_it_alone_is_good(tmp_path: Path) -> None:
-    answer = look(tmp_path, Cluster())
-    assert (answer.ok, answer.said) == (True, "10.231.0.200, written by controller; 0 writes in 6 s")
+def test_one_controller_that_gives_free_addresses_is_good(tmp_path: Path) -> None:
+    one, other = ("a", "10.231.0.200", METALLB), ("b", "10.231.0.201", METALLB)
+    answer = ask(tmp_path, one, other, ("node-port", "", ("kubectl-client-side-apply",)), addresses={"cp1": ["10.231.0.10"]})
+    assert (answer.ok, answer.said) == (True, "2 of them have an address, all from controller")
 
 
 @pytest.mark.parametrize(
-    ("cluster", "said"),
+    ("service", "addresses", "said"),
     [
-        (Cluster(writers=(METALLB, "kube-vip")), "written by controller and kube-vip"),
-        (Cluster(versions=(1, 2, 3, 4, 5)), "4 writes in 6 s"),
-        (Cluster(on_node=("10.231.0.200",)), "10.231.0.200 is an address of cp1"),
-        (Cluster(address="10.231.0.10"), "10.231.0.10 is an address of cp1"),
-        (Cluster(address="", writers=()), "no address after 0 s; written by nobody"),
-        (Cluster(apply_rc=1), "the Service cannot be made: refused"),
+        (("a", "10.231.0.200", (*METALLB, "kube-vip")), {}, "a with 10.231.0.200 is written by controller and kube-vip"),
+        (("a", "10.231.0.100", METALLB), {"cp1": ["10.231.0.10", "10.231.0.100"]}, "a has 10.231.0.100, which is an address of cp1"),
+        (("a", "10.231.0.2", METALLB), {"client": ["10.231.0.2"]}, "a has 10.231.0.2, which is an address of client"),
     ],
 )
-def test_anything_else_is_bad_and_says_what(tmp_path: Path, cluster: Cluster, said: str) -> None:
-    answer = look(tmp_path, cluster)
-    assert answer.ok is False
-    assert said in answer.said
+def test_a_second_writer_or_somebodys_address_is_bad(tmp_path: Path, service: Service, addresses: dict[str, list[str]], said: str) -> None:
+    answer = ask(tmp_path, ("b", "10.231.0.210", METALLB), service, addresses=addresses)
+    assert (answer.ok, answer.said) == (False, said)
 
 
-@pytest.mark.parametrize("cluster", [Cluster(), Cluster(address=""), Cluster(apply_rc=1)])
-def test_the_cluster_is_left_as_it_was_found(tmp_path: Path, cluster: Cluster) -> None:
-    look(tmp_path, cluster)
-    assert "delete namespace spraylab-owner" in cluster.asked[-1]
-
-
-def test_the_service_has_no_pods() -> None:
-    assert [item["kind"] for item in json.loads(manifest())["items"]] == ["Namespace", "Service"]
+def test_without_an_address_it_cannot_tell(tmp_path: Path) -> None:
+    assert ask(tmp_path, ("a", "", METALLB)).ok is None
+    assert ask(tmp_path, rc=1).said == "refused"
 
 
 def test_without_metallb_it_does_not_apply() -> None:
-    assert all("metallb is off" in one.lacks(made.cell("kube-vip")) for one in CHECKS)
-    assert not any(one.lacks(made.cell("kube-vip > metallb")) for one in CHECKS)
+    cell = made.cell("kube-vip > metallb")
+    assert "metallb is off" in CHECK.lacks(Scope(cell=cell, on=("kube-vip",)))
+    assert CHECK.lacks(Scope(cell=cell, on=("kube-vip", "metallb"))) == ""

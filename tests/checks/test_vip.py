@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.check import Answer, Check
+from lab.check import Answer, Check, Scope
 from lab.checks.vip import AUTHORITY, CHECKS
 from lab.model import Node
 from tests import made
@@ -44,8 +44,8 @@ def test_an_address_that_only_begins_like_the_vip_is_not_the_vip(tmp_path: Path)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_each_check_is_asked_of_a_client_where_kube_vip_is_on_and_nowhere_else(check: Check) -> None:
     assert check.on == "client"
-    assert check.lacks(made.cell("kube-vip")) == ""
-    assert check.lacks(made.cell("base")).startswith("kube-vip is off")
+    assert check.lacks(Scope(cell=made.cell("base > kube-vip"), on=("kube-vip",))) == ""
+    assert check.lacks(Scope(cell=made.cell("base > kube-vip"), on=())).startswith("kube-vip is off")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""Steady state: over half a minute nothing moves, changes hands, restarts or is written again and again."""
+
+import json
+
+from lab import echo
+from lab.check import Answer, Check, Scope, Target, without_vip
+from lab.echo import ECHO, LABEL
+from lab.plan import has_network
+
+WINDOW_S = 30.0  # six of kube-vip's lease times, and three turns of kubelet's back-off
+LEASE = "plndr-cp-lock"
+
+
+def _without_metallb(scope: Scope) -> str:
+    return "" if "metallb" in scope.on else "metallb is off: no controller writes to Services"
+
+
+def _without_network(scope: Scope) -> str:
+    return "" if has_network(scope.cell, scope.on) else "no network in this cell: pods that need one never become Ready"
+
+
+def _vip(target: Target) -> Answer:
+    vip = target.site.slot.vip
+    holders = [node.name for node in target.site.control_planes if vip in target.addresses(node)]
+    return Answer(ok=len(holders) == 1, said=f"{vip} is on {', '.join(holders) or 'no node'}", state=" ".join(holders))
+
+
+def _lease(target: Target) -> Answer:
+    done = target.kubectl("-n kube-system get lease %s -o json", LEASE)
+    if done.rc != 0:
+        return Answer(ok=False, said=done.text)
+    spec = json.loads(done.text)["spec"]
+    holder, changes = spec.get("holderIdentity", ""), spec.get("leaseTransitions", 0)
+    said = f"{holder or 'nobody'} holds it"
+    return Answer(ok=bool(holder), said=said, state=f"{holder} after {changes} changes of hands")
+
+
+def _services(target: Target) -> Answer:
+    """The Services of the round: once they have an address, nobody has a reason to write to them."""
+    done = target.kubectl("-n %s get services -l %s -o json", echo.NAMESPACE, LABEL)
+    if done.rc != 0:
+        return Answer(ok=None, said=done.text)
+    found = [one for one in json.loads(done.text)["items"] if one["spec"]["type"] == "LoadBalancer"]
+    given = [one for one in found if one["status"].get("loadBalancer", {}).get("ingress")]
+    versions = " ".join(f"{one['metadata']['name']}@{one['metadata']['resourceVersion']}" for one in found)
+    return Answer(ok=bool(found) and len(given) == len(found), said=f"{len(given)} of {len(found)} have an address", state=versions)
+
+
+def _pods(target: Target) -> Answer:
+    """Every pod but those of the checks is Ready, none is another or has started another container."""
+    done = target.kubectl("get pods -A -l %s -o json", LABEL.replace("=", "!="))
+    if done.rc != 0:
+        return Answer(ok=None, said=done.text)
+    listed = [(pod, pod["status"].get("containerStatuses", [])) for pod in json.loads(done.text)["items"] if not _over(pod)]
+    waiting = sorted(
+        f"{_name(pod)} ({pod['status'].get('phase', '?')})" for pod, its in listed if not its or not all(c["ready"] for c in its)
+    )
+    restarts = sorted(f"{_name(pod)}:{sum(c['restartCount'] for c in its)}" for pod, its in listed)
+    said = f"not Ready: {', '.join(waiting)}" if waiting else f"all {len(listed)} are Ready"
+    return Answer(ok=bool(listed) and not waiting, said=said, state=" ".join(restarts))
+
+
+def _over(pod: dict[str, dict[str, object]]) -> bool:
+    return pod["status"].get("phase") == "Succeeded" or "deletionTimestamp" in pod["metadata"]
+
+
+def _name(pod: dict[str, dict[str, object]]) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+CHECKS = (
+    Check(name="the VIP does not move", on="client", lacks=without_vip, look=_vip, apart_s=WINDOW_S),
+    Check(name="the lease of the VIP does not change hands", on="client", lacks=without_vip, look=_lease, apart_s=WINDOW_S),
+    Check(name="no reconcile loop", on="client", lacks=_without_metallb, look=_services, uses=ECHO, apart_s=WINDOW_S),
+    Check(name="every pod is Ready and none restarts", on="client", lacks=_without_network, look=_pods, apart_s=WINDOW_S),
+)
