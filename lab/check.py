@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import testinfra
 
@@ -52,12 +53,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a check may use: the node it runs on, the site, the scope, and testinfra's host of every node by name."""
+    """What a check may use: the node it runs on, the site, the scope, testinfra's host of every node by name, and the variables that
+    the installer was told last."""
 
     node: Node
     site: Site
     scope: Scope
     hosts: Mapping[str, object] = field(repr=False)
+    variables: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def run(self, command: str, *args: str, node: Node | None = None) -> Said:
         """Run `command` (with testinfra's quoting of %s) on `node`, or on the check's own."""
@@ -76,7 +79,7 @@ class Target:
     def kubectl(self, command: str, *args: str, stdin: str = "") -> Said:
         """What kubectl says on the first control plane, by the API server of that node alone: no VIP and no Service stand in between."""
         first = self.site.control_planes[0]
-        line = f"kubectl --kubeconfig {ADMIN_CONF} --server https://{first.address}:6443 --request-timeout 10s {command}"
+        line = f"kubectl --kubeconfig {ADMIN_CONF} --server https://{first.address}:{self.site.api_port} --request-timeout 10s {command}"
         return self.run("sh -c %s", f"printf %s {shlex.quote(stdin)} | {line}", node=first) if stdin else self.run(line, *args, node=first)
 
     def livez(self, address: str) -> Answer:
@@ -144,17 +147,23 @@ def run_all(
     *,
     addons: tuple[str, ...],
     on_result: Callable[[CheckResult], None],
+    variables: Mapping[str, object] = MappingProxyType({}),
     checks: tuple[Check, ...] | None = None,
     settle_s: float = SETTLE_S,
     sleep: Callable[[float], None] = pause,
 ) -> tuple[CheckResult, ...]:
     """Every check on every node it is for, with `addons` on; `on_result` is told each result once both looks are taken.
 
+    variables: what the installer was told last.
     A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
     """
     hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
     scope = Scope(cell=cell, on=addons)
-    asked = [(one, Target(node=node, site=site, scope=scope, hosts=hosts)) for one in checks or everything() for node in _nodes(one, site)]
+    asked = [
+        (one, Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables))
+        for one in checks or everything()
+        for node in _nodes(one, site)
+    ]
     results: dict[tuple[str, str], CheckResult] = {}
 
     def told(result: CheckResult) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.datafile import dump_yaml
+from lab.errors import ScenarioError
 from lab.model import API_PORT, Site, Stage
 
 PLACEHOLDERS = ("vip", "pool", "node", "client", "gateway", "subnet")  # `{vip}` in a variable is the VIP of the cell's slot
@@ -35,8 +36,15 @@ def variables(stage: Stage, site: Site) -> dict[str, object]:
 
 
 def api_port(stage: Stage) -> int:
-    """Where the API servers listen, which is also the port that kube-vip and every client is told."""
-    return int(str(stage.variables.get("kube_apiserver_port", API_PORT)))
+    """Where the API servers listen, which is also the port that kube-vip and every client is told. Raises ScenarioError."""
+    port = str(_port(stage))
+    if not port.isascii() or not port.isdigit() or int(port) not in range(1, 2**16):
+        raise ScenarioError(f"kube_apiserver_port is {port!r}", "a port is a number from 1 to 65535", "correct the scenario's mitigation")
+    return int(port)
+
+
+def _port(stage: Stage) -> object:
+    return stage.variables.get("kube_apiserver_port", API_PORT)
 
 
 def unknown_placeholders(value: object) -> tuple[str, ...]:
@@ -98,7 +106,7 @@ def _addresses(stage: Stage, site: Site) -> dict[str, object]:
     """Variables that carry addresses of the slot."""
     addresses: dict[str, object] = {"upstream_dns_servers": [site.slot.client]}
     if stage.endpoint == "vip":
-        addresses["loadbalancer_apiserver"] = {"address": site.slot.vip, "port": api_port(stage)}
+        addresses["loadbalancer_apiserver"] = {"address": site.slot.vip, "port": _port(stage)}
     if "kube-vip" in stage.addons:
         addresses["kube_vip_address"] = site.slot.vip
     if "metallb" in stage.addons:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from lab.datafile import Schema, read
 
@@ -24,9 +25,19 @@ class KubeadmInit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KubeVip:
+    """How the release sets kube-vip up. `conf`: the kubeconfig that the first control plane's mounts while kubeadm init runs;
+    `prefix_setting`: the name under which its manifest tells the VIP's prefix."""
+
+    conf: str
+    prefix_setting: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """`name` as references say it, `tag` and `commit` as its repository does; `kube_version` is its default; `file_urls`:
-    whether its download role takes file:// URLs, which feed a node without a network."""
+    whether its download role takes file:// URLs, which feed a node without a network; `kube_proxy_replacement`: values of
+    cilium_kube_proxy_replacement that turn it on; `defaults`: variable -> its default."""
 
     name: str
     tag: str
@@ -36,6 +47,9 @@ class Release:
     versions: Mapping[str, str | Mapping[str, str]]
     kubeadm_init: KubeadmInit
     file_urls: bool
+    kube_vip: KubeVip
+    kube_proxy_replacement: tuple[object, ...]
+    defaults: Mapping[str, object]
 
     def version(self, component: str, kube_version: str) -> str:
         """What the release ships of `component` for `kube_version`; KeyError when it does not know that component."""
@@ -59,6 +73,13 @@ class InitSchema(Schema):
     rc: int
 
 
+class KubeVipSchema(Schema):
+    """`kube_vip` of a release file."""
+
+    conf: Literal["admin.conf", "super-admin.conf"]
+    prefix_setting: Literal["vip_cidr", "vip_subnet"]
+
+
 class ReleaseSchema(Schema):
     """One file of data/releases/."""
 
@@ -69,6 +90,9 @@ class ReleaseSchema(Schema):
     versions: dict[str, str | dict[str, str]]
     kubeadm_init: InitSchema
     file_urls: bool = True
+    kube_vip: KubeVipSchema
+    cilium_kube_proxy_replacement: list[str | bool]
+    defaults: dict[str, object]
 
 
 @cache
@@ -90,6 +114,9 @@ def load(release: str, *, folder: Path = FOLDER) -> Release:
         versions=schema.versions,
         kubeadm_init=KubeadmInit(**schema.kubeadm_init.model_dump()),
         file_urls=schema.file_urls,
+        kube_vip=KubeVip(**schema.kube_vip.model_dump()),
+        kube_proxy_replacement=tuple(schema.cilium_kube_proxy_replacement),
+        defaults=schema.defaults,
     )
 
 

@@ -139,7 +139,8 @@ def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, sourc
     seen.checks = ()
     if run.rc == 0:
         with lab.journal.step(of.longest.id, "checks"):
-            seen.checks = check.run_all(cell, site, addons=stage.addons, on_result=partial(_checked, tell))
+            told = inventory.variables(stage, site)
+            seen.checks = check.run_all(cell, site, addons=stage.addons, on_result=partial(_checked, tell), variables=told)
     seen.evidence = ends.id if ends else f"{of.longest.id}/stage-{stage.index}"
     judged = _of_evidence(cell, lab, seen, site=site, began_at_s=began_at_s)
     more = {"at": cell.id, "topology": str(cell.topology), "stage": stage.name}

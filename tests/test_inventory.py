@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import inventory
+from lab.errors import ScenarioError
 from lab.model import Endpoint, Node, Site, Slot, Stage
 
 SLOT = Slot(number=7, subnet="10.9.7.0/24", gateway="10.9.7.1", client="10.9.7.2", vip="10.9.7.100", pool="10.9.7.200-10.9.7.220")
@@ -66,7 +68,14 @@ def test_the_port_of_the_api_is_what_the_stage_says() -> None:
     other = stage("vip", "kube-vip", kube_apiserver_port=8443)
     assert shared(other)["loadbalancer_apiserver"] == {"address": "10.9.7.100", "port": 8443}
     assert inventory.api_port(other) == 8443
+    assert inventory.api_port(stage("vip", kube_apiserver_port="8443")) == 8443
     assert inventory.api_port(stage("vip")) == 6443
+
+
+@pytest.mark.parametrize("port", ["", "x", 0, 65536, -1, "٨", None, 1.5])
+def test_what_is_no_port_is_refused(port: object) -> None:
+    with pytest.raises(ScenarioError, match="kube_apiserver_port is"):
+        inventory.api_port(stage("vip", kube_apiserver_port=port))
 
 
 def test_placeholders_stand_for_addresses_of_the_slot_wherever_they_stand() -> None:

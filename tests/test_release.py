@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab import release
 from lab.errors import ScenarioError
+from lab.model import API_PORT
+from lab.playbooks import REPLICA
 from lab.release import load, names
 
 
@@ -47,3 +50,18 @@ def test_versions_that_follow_kubernetes_are_looked_up_by_its_minor_version() ->
 
 def test_numbers_compare_where_text_would_not() -> None:
     assert release.numbers("v1.29.10") > release.numbers("v1.29.5")
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_replica_has_the_defaults_that_are_said_of_the_release(name: str) -> None:
+    of_replica = yaml.safe_load((REPLICA / "roles/defaults/defaults/main.yml").read_text())
+    both = {variable: value for variable, value in load(name).defaults.items() if variable in of_replica}
+    assert {"kube_proxy_mode", "kube_apiserver_port", "kube_vip_cidr", "kube_pods_subnet"} <= both.keys()
+    assert both == {variable: of_replica[variable] for variable in both}
+    assert load(name).defaults["kube_apiserver_port"] == API_PORT
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_replica_mounts_the_kubeconfig_that_is_said_of_the_release(name: str) -> None:
+    of_replica = yaml.safe_load((REPLICA / f"releases/{name}.yml").read_text())
+    assert load(name).kube_vip.conf == ("super-admin.conf" if of_replica["replica_kube_vip_super_admin"] else "admin.conf")

@@ -5,10 +5,11 @@ import json
 import re
 from functools import partial
 
-from lab import echo
+from lab import echo, ranges
 from lab.check import Answer, Check, Scope, Target
 from lab.deadline import ticks_s, until
 from lab.echo import ECHO, POLICIES
+from lab.preflight import pool_texts
 
 RELEASED = f"{echo.NAME}-released"
 ADDRESS = "{.status.loadBalancer.ingress[0].ip}"
@@ -26,8 +27,9 @@ def _through(policy: str, target: Target) -> Answer:
     address = echo.of_service(target, ADDRESS, name=echo.balanced(policy))
     if not _is_address(address):
         return Answer(ok=False, said=f"the Service has no address: {address or 'pending'}")
-    if not in_pool(address, target.site.slot.pool):
-        return Answer(ok=False, said=f"{address} is not of the pool {target.site.slot.pool}", state=address)
+    pools = pool_texts(target.variables)
+    if not ranges.holding(map(ranges.parse, pools), address):
+        return Answer(ok=False, said=f"{address} is of no pool: {', '.join(pools) or 'there is none'}", state=address)
     body = target.run("curl -sS --max-time 3 http://%s/", address)
     if body.rc != 0 or not body.text.startswith(f"{echo.NAME}-"):
         return Answer(ok=False, said=f"http://{address}/ says {body.text or 'nothing'}", state=address)
@@ -66,12 +68,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def in_pool(address: str, pool: str) -> bool:
-    """Whether `address` is in `pool`, written `first-last`."""
-    first, _, last = pool.partition("-")
-    return ipaddress.IPv4Address(first) <= ipaddress.IPv4Address(address) <= ipaddress.IPv4Address(last)
 
 
 CHECKS = (

@@ -4,6 +4,7 @@ import re
 
 from lab.check import Answer, Check, Target, without_vip
 
+PREFIX = 32  # kube_vip_cidr of every release
 AUTHORITY = "/etc/kubernetes/ssl/ca.crt"
 _MAC = re.compile(r"\[([0-9A-Fa-f:]{17})\]")
 
@@ -31,11 +32,21 @@ def _certificate(target: Target) -> Answer:
     return Answer(ok=done.rc == 0, said=said)
 
 
+def _prefix(target: Target) -> Answer:
+    """Where several hold the VIP, another check says so."""
+    vip, wanted = target.site.slot.vip, str(target.variables.get("kube_vip_cidr", PREFIX))
+    there = [target.run("ip -o -4 addr show to %s/32", vip, node=node).text for node in target.site.control_planes]
+    found = sorted({match[1] for text in there for match in re.finditer(rf"inet {re.escape(vip)}/(\d+)", text)})
+    said = f"{vip} has the prefix {' and '.join(found) or 'of nobody'}; kube_vip_cidr is {wanted}"
+    return Answer(ok=found == [wanted], said=said)
+
+
 CHECKS = (
     Check(name="VIP on exactly one node", on="client", lacks=without_vip, look=_one_holder),
     Check(name="one MAC answers ARP for the VIP", on="client", lacks=without_vip, look=_one_mac),
     Check(
         name="API through the VIP from the client", on="client", lacks=without_vip, look=lambda target: target.livez(target.site.slot.vip)
     ),
+    Check(name="prefix of the VIP", on="client", lacks=without_vip, look=_prefix),
     Check(name="certificate covers the VIP", on="client", lacks=without_vip, look=_certificate),
 )

@@ -1,5 +1,6 @@
 """Nodes that say what they are told to, in the shape of testinfra's hosts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,9 +38,18 @@ class Nodes:
         return SimpleNamespace(rc=rc, stdout=stdout, stderr="")
 
 
-def look(folder: Path, check: Check, nodes: Nodes, *, site: Site | None = None, on: tuple[str, ...] = ("kube-vip",)) -> Answer:
+def look(
+    folder: Path,
+    check: Check,
+    nodes: Nodes,
+    *,
+    site: Site | None = None,
+    on: tuple[str, ...] = ("kube-vip",),
+    variables: Mapping[str, object] | None = None,
+) -> Answer:
     """One look of `check` on the first node of its role, with the addons `on`; on one control plane and a client where no site is given."""
     site = site or made.site(folder)
     node = next(node for node in site.nodes if node.role == check.on)
     scope = Scope(cell=made.cell("+".join(on)), on=on)
-    return check.look(Target(node=node, site=site, scope=scope, hosts={one.name: nodes.host(one.name) for one in site.nodes}))
+    hosts = {one.name: nodes.host(one.name) for one in site.nodes}
+    return check.look(Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables or {}))

@@ -7,7 +7,7 @@ import pytest
 
 from lab.check import Answer, Check, Scope, Target
 from lab.checks import load_balancer
-from lab.checks.load_balancer import CHECKS, in_pool
+from lab.checks.load_balancer import CHECKS
 from tests import made
 
 REPLY = "Unicast reply from 10.231.0.200 [C6:81:4B:F6:C3:EF]  0.604ms\n"
@@ -50,10 +50,11 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(load_balancer, name, 0.0)
 
 
-def look(tmp_path: Path, cluster: Cluster, check: Check = CLUSTER) -> Answer:
+def look(tmp_path: Path, cluster: Cluster, check: Check = CLUSTER, *, pools: tuple[str, ...] = ()) -> Answer:
     site = made.site(tmp_path)
-    scope = Scope(cell=made.cell("metallb"), on=("metallb",))
-    return check.look(Target(node=site.client, site=site, scope=scope, hosts={node.name: cluster for node in site.nodes}))
+    config = {"address_pools": {"primary": {"ip_range": [*(pools or (site.slot.pool,))]}}}
+    scope, hosts = Scope(cell=made.cell("metallb"), on=("metallb",)), {node.name: cluster for node in site.nodes}
+    return check.look(Target(node=site.client, site=site, scope=scope, hosts=hosts, variables={"metallb_config": config}))
 
 
 def test_an_address_of_the_pool_that_answers_with_one_mac_is_good(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_an_address_of_the_pool_that_answers_with_one_mac_is_good(tmp_path: Path
     ("cluster", "said"),
     [
         (Cluster(address=""), "no address: pending"),
-        (Cluster(address="10.231.0.150"), "is not of the pool"),
+        (Cluster(address="10.231.0.150"), "10.231.0.150 is of no pool: 10.231.0.200-10.231.0.220"),
         (Cluster(body=(28, "curl: (28) timed out")), "timed out"),
         (Cluster(body=(0, "<html>somebody else</html>")), "somebody else"),
         (Cluster(arp=(REPLY + REPLY.replace("C6", "02"), SILENCE)), "02:81:4b:f6:c3:ef, c6:81:4b:f6:c3:ef"),
@@ -116,10 +117,11 @@ def test_its_own_service_is_deleted_in_any_case(tmp_path: Path, cluster: Cluster
 
 @pytest.mark.parametrize(
     ("address", "inside"),
-    [("10.231.0.200", True), ("10.231.0.220", True), ("10.231.0.199", False), ("10.231.0.221", False), ("10.231.1.200", False)],
+    [("10.231.0.200", True), ("10.231.0.220", True), ("10.231.0.199", False), ("10.231.0.221", False), ("10.231.0.100", True)],
 )
-def test_a_pool_holds_its_ends(address: str, inside: bool) -> None:
-    assert in_pool(address, "10.231.0.200-10.231.0.220") is inside
+def test_the_pools_are_those_that_the_installer_was_told(tmp_path: Path, address: str, inside: bool) -> None:
+    answer = look(tmp_path, Cluster(address=address), pools=("10.231.0.200-10.231.0.220", "10.231.0.100/32"))
+    assert answer.ok is inside
 
 
 def test_without_metallb_it_does_not_apply() -> None:

@@ -68,6 +68,25 @@ def test_the_client_reaches_the_api_through_the_vip(tmp_path: Path, rc: int, sai
     assert ask(tmp_path, "API through the VIP from the client", Nodes({"curl": (rc, said)})).ok is ok
 
 
+HELD = "2: eth0    inet 10.231.0.100/{} scope global deprecated eth0\\       valid_lft forever preferred_lft 0sec\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "variables", "ok", "seen"),
+    [
+        (HELD.format(32), {}, True, "has the prefix 32; kube_vip_cidr is 32"),
+        (HELD.format(24), {"kube_vip_cidr": 24}, True, "has the prefix 24; kube_vip_cidr is 24"),
+        (HELD.format(32), {"kube_vip_cidr": "24"}, False, "has the prefix 32; kube_vip_cidr is 24"),
+        (HELD.format(32) + HELD.format(24), {}, False, "has the prefix 24 and 32; kube_vip_cidr is 32"),
+        ("", {}, False, "of nobody"),
+    ],
+)
+def test_the_vip_has_the_prefix_that_was_asked_for(tmp_path: Path, said: str, variables: dict[str, object], ok: bool, seen: str) -> None:
+    (check,) = (one for one in CHECKS if one.name == "prefix of the VIP")
+    answer = look(tmp_path, check, Nodes({"ip": (0, said)}), variables=variables)
+    assert (answer.ok, seen in answer.said) == (ok, True)
+
+
 @pytest.mark.parametrize(
     ("rc", "said", "ok"),
     [(0, "ok", True), (60, "curl: (60) SSL: no alternative certificate subject name matches target host name '10.231.0.100'", False)],
