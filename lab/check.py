@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import testinfra
 
@@ -31,11 +32,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One look. `ok` None: could not tell; `state`: what must be the same at both looks."""
+    """One look. `ok` None: could not tell; `state`: what must be the same at both looks; `measured`: name with its unit -> number."""
 
     ok: bool | None
     said: str
     state: str = ""
+    measured: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +75,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One assertion. `on`: the nodes it runs on; `lacks`: why it does not apply to a cell, or nothing; `look`: asks once."""
+    """One assertion. `on`: the nodes it runs on, `member` all of the cluster; `lacks`: why it does not apply to a cell, or nothing;
+    `look`: asks once."""
 
     name: str
-    on: Role
+    on: Role | Literal["member"]
     lacks: Callable[[Cell], str]
     look: Callable[[Target], Answer]
 
@@ -106,8 +109,8 @@ def run_all(
 
     A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN.
     """
-    hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
-    asked = [(one, Target(node=node, site=site, cell=cell, hosts=hosts)) for one in checks or everything() for node in _nodes(one, site)]
+    there = targets(cell, site)
+    asked = [(one, target) for one in checks or everything() for target in there if is_for(one, target.node)]
     applies = [(one, target) for one, target in asked if not one.lacks(cell)]
     first = _settled(applies, settle_s)
     if applies:
@@ -125,8 +128,15 @@ def run_all(
     return tuple(results)
 
 
-def _nodes(check: Check, site: Site) -> tuple[Node, ...]:
-    return tuple(node for node in site.nodes if node.role == check.on)
+def targets(cell: Cell, site: Site) -> tuple[Target, ...]:
+    """What a check gets on each node of `site`."""
+    hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
+    return tuple(Target(node=node, site=site, cell=cell, hosts=hosts) for node in site.nodes)
+
+
+def is_for(check: Check, node: Node) -> bool:
+    """Whether `check` is one for `node`."""
+    return node.role != "client" if check.on == "member" else node.role == check.on
 
 
 def _settled(asked: list[tuple[Check, Target]], settle_s: float) -> dict[tuple[str, str], tuple[Answer, float, float]]:
@@ -167,4 +177,4 @@ def _result(check: Check, target: Target, first: Answer, second: Answer, *, sett
         outcome = Outcome.UNKNOWN
     elif first.state != second.state:
         outcome, said = Outcome.FAIL, f"changed between two looks: {first.state} -> {second.state}; {said}"
-    return CheckResult(check=check.name, node=target.node.name, outcome=outcome, said=said, duration_s=duration_s)
+    return CheckResult(check=check.name, node=target.node.name, outcome=outcome, said=said, duration_s=duration_s, measured=second.measured)

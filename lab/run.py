@@ -13,6 +13,7 @@ from typing import Literal
 from lab import artifacts, bed, check, component, evidence, host, installer, network, plan, playbooks, release, signature, verdict
 from lab.command import ssh
 from lab.deadline import now_s, ticks_s
+from lab.disturbance import run_all as disturb
 from lab.engine import Engine
 from lab.errors import BedError, LabError, ScenarioError
 from lab.journal import Journal, Line
@@ -55,6 +56,7 @@ class _Seen:
     checks: tuple[CheckResult, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     limits: tuple[str, ...] = ()
+    memory_mib: dict[str, float] = field(default_factory=dict)
     verdict_after_s: float | None = None
     red: bool = False
 
@@ -91,22 +93,32 @@ def _judge_on_nodes(cell: Cell, lab: Lab, folder: Path, seen: _Seen) -> Verdict:
         needs = host.node_needs(host.facts())
         stages = plan.stages(cell, facts, needs=needs, versions=made.versions)
         seen.deviations = (*made.deviations, *plan.deviations(cell, facts, needs=needs, versions=made.versions))
-        site = stack.enter_context(_nodes(cell, lab, folder, artifacts=made.path, seen=seen))
+        site, nodes = stack.enter_context(_nodes(cell, lab, folder, artifacts=made.path, seen=seen))
         if plan.has_plain_network(cell, stages[0].addons):
             network.place(site)
         for stage in stages:
             seen.stages.append(_install(stage_folder(folder, stage.index), cell, lab, seen, site=site, source=source, stage=stage))
+            seen.memory_mib = bed.weigh(nodes, site.nodes, before=seen.memory_mib)
             if seen.stages[-1].rc != 0:
                 break
         if seen.stages[-1].rc == 0:
             with lab.journal.step(cell.id, "checks"):
-                seen.checks = check.run_all(cell, site, on_result=partial(_checked, lab, cell))
+                seen.checks = _check(cell, lab, site, nodes)
+            seen.memory_mib = bed.weigh(nodes, site.nodes, before=seen.memory_mib)
         with lab.journal.step(cell.id, "evidence"):
             taken = evidence.collect(site, folder=folder / "evidence", runs=tuple(seen.stages))
         judged = _verdict(cell, facts, site, taken, seen)
         seen.verdict_after_s = ticks_s() - seen.node_s if seen.node_s is not None else None
         seen.red = judged.outcome not in GREEN
     return judged
+
+
+def _check(cell: Cell, lab: Lab, site: Site, nodes: bed.Bed) -> tuple[CheckResult, ...]:
+    told = partial(_checked, lab, cell)
+    results = check.run_all(cell, site, on_result=told)
+    power = nodes if isinstance(nodes, bed.Power) else None
+    green = {one.outcome for one in results} <= set(GREEN)
+    return (*results, *disturb(cell, site, power=power, green=green, on_result=told))
 
 
 def stage_folder(folder: Path, index: int) -> Path:
@@ -128,8 +140,8 @@ def _playbooks(cell: Cell, facts: release.Release, lab: Lab, folder: Path) -> It
 
 
 @contextmanager
-def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) -> Iterator[Site]:
-    """The cell's nodes with their images in place, for as long as the block runs."""
+def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) -> Iterator[tuple[Site, bed.Bed]]:
+    """The cell's nodes with their images in place, and the bed they come from, for as long as the block runs."""
     made = bed.find(cell.bed)(
         cell_id=cell.id,
         topology=cell.topology,
@@ -146,7 +158,7 @@ def _nodes(cell: Cell, lab: Lab, folder: Path, *, artifacts: Path, seen: _Seen) 
         seen.node_s = ticks_s()
         with lab.journal.step(cell.id, "nodes"):
             site = made.up()
-        yield site
+        yield site, made
     except LabError:
         seen.red = True
         raise
@@ -240,10 +252,9 @@ def _verdict(cell: Cell, facts: release.Release, site: Site, taken: Evidence, se
 
 
 def _result(cell: Cell, lab: Lab, seen: _Seen, *, judged: Verdict, started_at_s: float) -> CellResult:
-    label = f"kubespray {cell.ref.release}" if cell.ref.source == "kubespray" else cell.ref.label
     return CellResult(
         id=cell.id,
-        ref=label,
+        ref=cell.ref.label,
         kube_version=cell.kube_version,
         topology=str(cell.topology),
         ordering=cell.ordering_text,
@@ -261,6 +272,7 @@ def _result(cell: Cell, lab: Lab, seen: _Seen, *, judged: Verdict, started_at_s:
         started_at_s=started_at_s,
         duration_s=ticks_s() - seen.began_s,
         verdict_after_s=seen.verdict_after_s,
+        memory_mib=seen.memory_mib,
         evidence=f"{CELLS}/{cell.id}",
     )
 

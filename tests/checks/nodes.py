@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-from lab.check import Answer, Check, Target
+from lab.check import Answer, Check, Target, is_for
 from lab.model import Site
 from tests import made
 
@@ -39,5 +39,5 @@ class Nodes:
 def look(folder: Path, check: Check, nodes: Nodes, *, site: Site | None = None) -> Answer:
     """One look of `check` on the first node of its role; on one control plane and a client where no site is given."""
     site = site or made.site(folder)
-    node = next(node for node in site.nodes if node.role == check.on)
+    node = next(node for node in site.nodes if is_for(check, node))
     return check.look(Target(node=node, site=site, cell=made.cell(), hosts={one.name: nodes.host(one.name) for one in site.nodes}))
