@@ -6,6 +6,7 @@ Makes one cluster through the lab, fails the holder over `count` times in each w
 puts the table into docs/failover.md between its two marks.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -62,22 +63,29 @@ def main(*, count: int, ref: str, topology: str, write: bool) -> None:
     )
     found: dict[str, list[Failover]] = {way.name: [] for way in WAYS}
     with interrupted_by_sigterm(), _cluster(cell) as cluster:
-        for number in range(1, count + 1):
-            for way in WAYS:  # in turn, so that a host that grows slower does so for all of them
-                one = fail_over(way, cluster.target, cluster.power)
-                if isinstance(one, str) or one.whole:
-                    print(
-                        f"{number}/{count} {way.name}: {one if isinstance(one, str) else one.whole}; not counted, and the end", flush=True
-                    )
-                    sys.exit(3)
-                found[way.name].append(one)
-                print(f"{number}/{count} {way.name}: {_told(one)}", flush=True)
+        ended = _repeat(count, cluster, found)
         about = _about(cell, cluster)
     table = "\n".join([about, "", HEAD, *(_row(name, all_of) for name, all_of in found.items())]) + "\n"
     print(f"\n{table}")
     if write:
         before, _, rest = PAGE.read_text().partition(BEGIN)
         PAGE.write_text(before + BEGIN + table + END + rest.partition(END)[2])
+    sys.exit(3 if ended else 0)
+
+
+def _repeat(count: int, cluster: Cluster, found: dict[str, list[Failover]]) -> str:
+    """Fail over `count` times in each way; why it came to an end before that, or nothing."""
+    for number in range(1, count + 1):
+        for way in WAYS:  # in turn, so that a host that grows slower does so for all of them
+            one = fail_over(way, cluster.target, cluster.power)
+            if isinstance(one, Failover):
+                found[way.name].append(one)
+            told = one if isinstance(one, str) else _told(one)
+            print(f"{number}/{count} {way.name}: {told}", flush=True)
+            if why := one if isinstance(one, str) else one.whole:
+                print(f"the cluster is not as it was, which is the end: {why}", flush=True)
+                return why
+    return ""
 
 
 def _told(one: Failover) -> str:
@@ -85,11 +93,13 @@ def _told(one: Failover) -> str:
     return (
         f"{one.lost} -> {one.holder}, without the API {seen.without_s:.2f} s in {seen.gaps} gap(s) of {seen.samples} samples, "
         f"{max(seen.holders, after.holders)} holder(s), {max(seen.macs, after.macs)} MAC(s); "
-        f"mended in {one.mended_s:.0f} s, without the API {after.without_s:.2f} s"
+        f"mended in {one.mended_s:.0f} s, without the API {after.without_s:.2f} s; load {os.getloadavg()[0]:.0f}"
     )
 
 
 def _row(name: str, all_of: list[Failover]) -> str:
+    if not all_of:
+        return f"| {name} | 0 |" + " - |" * 8
     without = [one.seen.without_s for one in all_of]
     holders = max(max(one.seen.holders, one.after.holders) for one in all_of)
     macs = max(max(one.seen.macs, one.after.macs) for one in all_of)

@@ -68,7 +68,7 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
             pause(WATCH_S)
             vip = target.site.slot.vip
             until(lambda: target.livez(vip), lambda answer: answer.ok is True, limit_s=BACK_LIMIT_S)
-            to_s, holder = _clock(target), " and ".join(_holders(target, but=lost)) or lost.name
+            to_s, holder = _clock(target), " and ".join(_holders(target, but=lost if way.needs_power else None)) or "nobody"
         finally:
             way.mends(target, lost, power)
         if way.needs_power:
