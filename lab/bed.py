@@ -1,12 +1,12 @@
 """Where nodes come from: the Protocol of a bed and the lookup of lab/beds/."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lab.errors import ScenarioError
-from lab.model import Site, Topology
+from lab.model import Node, Site, Topology
 
 
 class Bed(Protocol):
@@ -27,6 +27,28 @@ class Bed(Protocol):
         ...
 
 
+@runtime_checkable
+class Power(Protocol):
+    """An ability that a bed may have: one node goes off and on again while the others run."""
+
+    def stop(self, node: Node) -> None:
+        """Take the power of `node` away, with no shutdown; harmless when it is off. Raises BedError."""
+        ...
+
+    def start(self, node: Node) -> None:
+        """Let `node` boot from its disk, under its address; returns when it answers by SSH. Raises BedError."""
+        ...
+
+
+@runtime_checkable
+class Meter(Protocol):
+    """An ability that a bed may have: it knows what a node uses of the host."""
+
+    def memory_mib(self, node: Node) -> float:
+        """Memory that `node` could not do without now, in MiB; 0 when it is off."""
+        ...
+
+
 class Kind(Protocol):
     """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long."""
 
@@ -44,6 +66,13 @@ class Kind(Protocol):
         slot: int | None = None,
         say: Callable[[str], None] = ...,
     ) -> Bed: ...
+
+
+def weigh(bed: Bed, nodes: tuple[Node, ...], *, before: Mapping[str, float]) -> dict[str, float]:
+    """Node -> the most memory it was seen to use, now or `before`, in MiB; empty where the bed does not know."""
+    if not isinstance(bed, Meter):
+        return {}
+    return {node.name: max(round(bed.memory_mib(node), 1), before.get(node.name, 0.0)) for node in nodes}
 
 
 def names() -> tuple[str, ...]:

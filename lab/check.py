@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import testinfra
 
@@ -106,11 +107,11 @@ class Shared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One assertion. `on`: the nodes it runs on; `lacks`: why it does not apply, or nothing; `look`: asks once; `uses`: what must be
-    on the cluster for it; `apart_s`: seconds between its two looks, at least."""
+    """One assertion. `on`: the nodes it runs on, `member` all of the cluster; `lacks`: why it does not apply, or nothing; `look`: asks
+    once; `uses`: what must be on the cluster for it; `apart_s`: seconds between its two looks, at least."""
 
     name: str
-    on: Role
+    on: Role | Literal["member"]
     lacks: Callable[[Scope], str]
     look: Callable[[Target], Answer]
     uses: Shared | None = None
@@ -157,13 +158,9 @@ def run_all(
     variables: what the installer was told last.
     A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
     """
-    hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
     scope = Scope(cell=cell, on=addons)
-    asked = [
-        (one, Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables))
-        for one in checks or everything()
-        for node in _nodes(one, site)
-    ]
+    there = targets(scope, site, variables=variables)
+    asked = [(one, target) for one in checks or everything() for target in there if is_for(one, target.node)]
     results: dict[tuple[str, str], CheckResult] = {}
 
     def told(result: CheckResult) -> None:
@@ -203,8 +200,15 @@ def _first_round(asked: _Asked) -> int:
     return 1 if one.apart_s > BETWEEN_S else 2 if one.uses else 0
 
 
-def _nodes(check: Check, site: Site) -> tuple[Node, ...]:
-    return tuple(node for node in site.nodes if node.role == check.on)
+def targets(scope: Scope, site: Site, *, variables: Mapping[str, object] = MappingProxyType({})) -> tuple[Target, ...]:
+    """What a check gets on each node of `site`."""
+    hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
+    return tuple(Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables) for node in site.nodes)
+
+
+def is_for(check: Check, node: Node) -> bool:
+    """Whether `check` is one for `node`."""
+    return node.role != "client" if check.on == "member" else node.role == check.on
 
 
 def _settled(check: Check, target: Target, *, end_s: float) -> _Look:

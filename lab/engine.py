@@ -137,6 +137,18 @@ class Engine:
             found = self._client.api.volumes(filters={"label": label} if label else None)["Volumes"] or []
         return tuple(Thing(kind="volume", name=one["Name"], labels=one.get("Labels") or {}) for one in found)
 
+    def kill_container(self, name: str) -> None:
+        """End all processes of a container at once and keep its disk; harmless when it does not run."""
+        with _asked(f"kill {name}"):
+            if self._client.api.inspect_container(name)["State"]["Running"]:
+                self._client.api.kill(name)
+                self._client.api.wait(name, timeout=API_LIMIT_S)
+
+    def start_container(self, name: str) -> None:
+        """Start a container that was there before; harmless when it runs."""
+        with _asked(f"start {name} again"):
+            self._client.api.start(name)
+
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes; harmless when it is not there."""
         with _asked(f"remove the container {name}"), _gone_is_fine():

@@ -123,6 +123,12 @@ def reason(result: CellResult) -> str:
     return f"{verdict.cause or 'cause unknown'}: {verdict.summary}{known}"
 
 
+def memory(result: CellResult) -> str:
+    """What its nodes used of the host, each and together, in MiB."""
+    each = ", ".join(f"{name} {used:.0f} MiB" for name, used in result.memory_mib.items())
+    return f"{each}; together {sum(result.memory_mib.values()):.0f} MiB"
+
+
 def ports_verdict(matrix: Matrix) -> str:
     """What all cells together say about "kube-vip occupies ports 6443, 10259 and 10257": one cell in which it did is enough."""
     said = {result.ports.partition(":")[0] for result in matrix.cells if result.ports}

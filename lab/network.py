@@ -7,6 +7,7 @@ from lab.errors import BedError
 from lab.model import Node, Site
 
 CONFLIST = "/etc/cni/net.d/87-spraylab.conflist"  # late in the alphabet: a network plugin that comes later wins
+UNIT = "/etc/systemd/system/spraylab-network.service"  # routes are gone when a node was off
 LIMIT_S = 30.0
 
 
@@ -30,10 +31,24 @@ def conflist(index: int) -> str:
 
 
 def script(site: Site, node: Node) -> str:
-    """What a shell of `node` does to join the network; reads the CNI configuration from its input."""
+    """What a shell of `node` does to join the network, now and after each boot; reads the CNI configuration from its input."""
     routes = [f"ip route replace {pods_of(index)} via {other.address}" for index, other in enumerate(site.members) if other is not node]
-    bridged = "echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables"  # answers of a Service on the same bridge go back the way they came
-    return "\n".join(["set -eu", f"mkdir -p {CONFLIST.rpartition('/')[0]}", f"cat >{CONFLIST}", bridged, *routes])
+    # bridged: answers of a Service on the same bridge go back the way they came
+    bridged = "sh -c 'echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables'"
+    unit = [
+        "[Unit]",
+        "Description=Plain pod network of the lab",
+        "Before=kubelet.service",
+        "[Service]",
+        "Type=oneshot",
+        "RemainAfterExit=yes",
+        *(f"ExecStart=/usr/bin/env {one}" for one in (bridged, *routes)),
+        "[Install]",
+        "WantedBy=multi-user.target",
+    ]
+    folder, _, name = UNIT.rpartition("/")
+    write = [f"mkdir -p {CONFLIST.rpartition('/')[0]}", f"cat >{CONFLIST}", f"cat >{folder}/{name} <<'UNIT'", *unit, "UNIT"]
+    return "\n".join(["set -eu", *write, "systemctl daemon-reload", f"systemctl enable -q {name}", f"systemctl restart {name}"])
 
 
 def place(site: Site) -> None:

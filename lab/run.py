@@ -13,7 +13,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from lab import artifacts, bed, check, component, course, evidence, host, hostload, inventory, network, plan, playbooks, release, result
+from lab import (
+    artifacts,
+    bed,
+    check,
+    component,
+    course,
+    disturbance,
+    evidence,
+    host,
+    hostload,
+    inventory,
+    network,
+    plan,
+    playbooks,
+    release,
+    result,
+)
 from lab import signature as signatures
 from lab import verdict as verdicts
 from lab.course import Course
@@ -109,13 +125,13 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
         seen.deviations = {
             one.id: (*made.deviations, *plan.deviations(one, facts, needs=needs, versions=made.versions)) for one in of.cells
         }
-        site = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
+        site, nodes = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
         site = replace(site, api_port=inventory.api_port(stages[0]))
         if plan.has_plain_network(cell, stages[0].addons):
             network.place(site)
         for stage in stages:
             lab.over.check()
-            judged = _judged(of, stage, lab, seen, site=site, source=source)
+            judged = _judged(of, stage, lab, seen, site=site, nodes=nodes, source=source)
             seen.red = judged.outcome not in GREEN
             if (ends := of.judged_at(stage.index + 1)) is not None:
                 tell(ends, judged)
@@ -125,7 +141,7 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
                 return
 
 
-def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, source: playbooks.Playbooks) -> Verdict:
+def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, nodes: bed.Bed, source: playbooks.Playbooks) -> Verdict:
     """Run `stage`, look at what it made, and judge it as the cell that the longest one is by then."""
     cell = course.prefix(of.longest, stage.index + 1)
     ends = of.judged_at(stage.index + 1)
@@ -139,13 +155,28 @@ def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, sourc
     seen.checks = ()
     if run.rc == 0:
         with lab.journal.step(of.longest.id, "checks"):
-            told = inventory.variables(stage, site)
-            seen.checks = check.run_all(cell, site, addons=stage.addons, on_result=partial(_checked, tell), variables=told)
+            seen.checks = _checks(cell, stage, tell, site=site, nodes=nodes if ends else None)
+    seen.memory_mib = bed.weigh(nodes, site.nodes, before=seen.memory_mib)
     seen.evidence = ends.id if ends else f"{of.longest.id}/stage-{stage.index}"
     judged = _of_evidence(cell, lab, seen, site=site, began_at_s=began_at_s)
     more = {"at": cell.id, "topology": str(cell.topology), "stage": stage.name}
     tell.write(JUDGED, name=judged.outcome.name, duration_s=ticks_s() - began_s, said=judged.summary, more=more)
     return judged
+
+
+def _checks(cell: Cell, stage: Stage, tell: Reporter, *, site: Site, nodes: bed.Bed | None) -> tuple[CheckResult, ...]:
+    """What is asserted after `stage`; then, where a cell ends there and all of that is green, what is broken on purpose.
+
+    nodes: the bed, None where no cell ends.
+    """
+    told, variables = partial(_checked, tell), inventory.variables(stage, site)
+    results = check.run_all(cell, site, addons=stage.addons, on_result=told, variables=variables)
+    if nodes is None:
+        return results
+    power = nodes if isinstance(nodes, bed.Power) else None
+    green = {one.outcome for one in results} <= set(GREEN)
+    scope = check.Scope(cell=cell, on=stage.addons)
+    return (*results, *disturbance.run_all(scope, site, power=power, green=green, on_result=told))
 
 
 def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, began_at_s: float) -> Verdict:
@@ -182,8 +213,8 @@ def _playbooks(cell: Cell, facts: release.Release, lab: Lab, folder: Path) -> It
 
 
 @contextmanager
-def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -> Iterator[Site]:
-    """The nodes of a course, for as long as the block runs."""
+def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -> Iterator[tuple[Site, bed.Bed]]:
+    """The nodes of a course and the bed they come from, for as long as the block runs."""
     cell, tell = of.longest, lab.reporter(of)
     made = bed.find(cell.bed)(
         cell_id=cell.id,
@@ -201,7 +232,7 @@ def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -
         seen.node_s = ticks_s()
         with lab.journal.step(cell.id, "nodes"):
             site = made.up()
-        yield site
+        yield site, made
     except LabError:
         seen.red = True
         raise

@@ -1,5 +1,6 @@
 """Values that tests of several modules need; each test changes what it is about."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lab import slots
@@ -44,6 +45,14 @@ def site(folder: Path) -> Site:
         Node(name="client", role="client", address=place.client),
     )
     return Site(nodes=nodes, slot=place, ssh_config=folder / "ssh_config")
+
+
+def site_of_three(folder: Path) -> Site:
+    """Three control planes, a worker and a client, in slot 0."""
+    alone = site(folder)
+    more = [Node(name=f"cp{number}", role="control-plane", address=f"10.231.0.{9 + number}") for number in (2, 3)]
+    worker = Node(name="w1", role="worker", address="10.231.0.30")
+    return replace(alone, nodes=(alone.nodes[0], *more, worker, alone.client))
 
 
 FORBIDDEN = Finding(

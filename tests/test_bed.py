@@ -1,7 +1,13 @@
+from pathlib import Path
+from typing import cast
+
 import pytest
 
 from lab import bed
+from lab.bed import Bed
 from lab.errors import ScenarioError
+from lab.model import Node
+from tests import made
 
 
 def test_each_file_of_the_folder_is_a_bed_under_its_name() -> None:
@@ -12,3 +18,22 @@ def test_each_file_of_the_folder_is_a_bed_under_its_name() -> None:
 def test_a_wrong_bed_names_the_file_to_add() -> None:
     with pytest.raises(ScenarioError, match=r"no bed 'clouds'\n.*containers.*\n.*add lab/beds/<name>\.py"):
         bed.find("clouds")
+
+
+class Scales:
+    def __init__(self, mib: float) -> None:
+        self._mib = mib
+
+    def memory_mib(self, node: Node) -> float:
+        return self._mib
+
+
+def test_the_most_a_node_was_seen_to_use_is_kept(tmp_path: Path) -> None:
+    nodes = made.site(tmp_path).nodes
+    first = bed.weigh(cast("Bed", Scales(600.04)), nodes, before={})
+    assert first == {"cp1": 600.0, "client": 600.0}
+    assert bed.weigh(cast("Bed", Scales(500)), nodes, before={"cp1": 650.0}) == {"cp1": 650.0, "client": 500.0}
+
+
+def test_a_bed_that_does_not_know_gives_nothing(tmp_path: Path) -> None:
+    assert bed.weigh(cast("Bed", object()), made.site(tmp_path).nodes, before={}) == {}

@@ -138,6 +138,13 @@ def test_a_check_that_is_wrong_is_no_verdict_on_the_product(tmp_path: Path) -> N
         looks(tmp_path, lambda _: {}["none"])  # type: ignore[index]
 
 
+def test_a_check_of_members_is_asked_on_every_node_of_the_cluster(tmp_path: Path) -> None:
+    one = Check(name="one", on="member", lacks=lambda _: "", look=lambda _: GOOD)
+    site = made.site_of_three(tmp_path)
+    results = check.run_all(made.cell(), site, addons=(), on_result=lambda _: None, checks=(one,), settle_s=0, sleep=lambda _: None)
+    assert [result.node for result in results] == ["cp1", "cp2", "cp3", "w1"]
+
+
 def test_a_check_that_does_not_apply_is_skipped_with_its_reason_and_asks_nothing(tmp_path: Path) -> None:
     result = looks(tmp_path, says(), lacks="no VIP in this cell")
     assert (result.outcome, result.said) == (Outcome.SKIP, "no VIP in this cell")
@@ -148,7 +155,7 @@ def test_every_check_has_a_name_of_its_own_and_a_node_to_run_on(tmp_path: Path) 
     names = [one.name for one in everything]
     roles = {node.role for node in made.site(tmp_path).nodes}
     assert len(set(names)) == len(names)
-    assert {one.on for one in everything} <= roles
+    assert {one.on for one in everything} <= {*roles, "member"}
 
 
 @pytest.mark.parametrize(

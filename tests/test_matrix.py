@@ -7,14 +7,16 @@ import pytest
 
 from lab import matrix
 from lab.errors import ScenarioError
-from lab.model import Outcome, Verdict
+from lab.model import CheckResult, Outcome, Verdict
 from tests import made
 
 UNEXPLAINED = replace(made.RED, findings=())
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
-    whole = made.matrix(made.result(made.RED), made.result(made.GREEN), made.result(made.LOST, known=("kubespray#1",)))
+    measured = CheckResult(check="one", node="cp1", outcome=Outcome.PASS, said="yes", measured=(("without API s", 6.4),))
+    more = replace(made.result(), checks=(measured,), memory_mib={"cp1": 590.2})
+    whole = made.matrix(more, made.result(made.RED), made.result(made.GREEN), made.result(made.LOST, known=("kubespray#1",)))
     matrix.write(whole, tmp_path)
     assert matrix.read(tmp_path) == whole
     assert [path.name for path in tmp_path.iterdir()] == ["matrix.json"]

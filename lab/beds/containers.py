@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import nodeimage, slots
+from lab import memory, nodeimage, slots
 from lab.command import run, ssh
 from lab.deadline import until
 from lab.engine import Engine, NodeSpec
@@ -89,15 +89,15 @@ class Containers:
                 )
             )
         self._site = Site(nodes=nodes, slot=place, ssh_config=self._folder / "ssh_config")
-        self._wait(self._site)
+        for node in nodes:
+            self._await(self._site, node)
         return self._site
 
     def down(self) -> None:
         """Remove connections, containers with their volumes, the network and the slot of this cell."""
         if self._control:
             for node in self._site.nodes if self._site else ():
-                if (self._control / node.name).exists():
-                    run(("ssh", "-F", str(self._folder / "ssh_config"), "-O", "exit", node.name), limit_s=ASK_LIMIT_S)
+                self._hang_up(node)
             shutil.rmtree(self._control, ignore_errors=True)
             self._control = None
         if self._held is None:
@@ -112,6 +112,22 @@ class Containers:
         (self._folder / "ssh_config").unlink(missing_ok=True)
         self._held.release()
         self._held = None
+
+    def stop(self, node: Node) -> None:
+        """Take the power of `node` away: all its processes end at once, its disk stays."""
+        self._hang_up(node)
+        self._engine.kill_container(self._thing(node.name))
+
+    def start(self, node: Node) -> None:
+        """Boot `node` again, under its address; returns when it answers by SSH. Raises BedError."""
+        self._engine.start_container(self._thing(node.name))
+        if self._site:
+            self._await(self._site, node)
+
+    def memory_mib(self, node: Node) -> float:
+        """Memory that `node` could not do without now, in MiB; 0 when it is off."""
+        pid = self._engine.first_pid(self._thing(node.name))
+        return memory.used_mib(pid) if pid else 0.0
 
     def limits(self) -> tuple[str, ...]:
         """What these nodes cannot show on this host, in whole sentences."""
@@ -136,16 +152,20 @@ class Containers:
         (self._folder / "ssh_config").write_text(hosts + SSH_CONFIG.format(key=key, control=self._control))
         return key.with_suffix(".pub").read_text().strip()
 
-    def _wait(self, site: Site) -> None:
-        for node in site.nodes:
-            done = _answer(site, node)
-            if done.rc != 0:
-                last = self._engine.last_lines(self._thing(node.name))
-                raise BedError(
-                    f"node {node.name} ({node.address}) did not answer by SSH within {UP_LIMIT_S:.0f} s",
-                    f"ssh: {done.stderr.strip() or f'rc {done.rc}'}; its console ended with:\n{last}",
-                    "`spraylab doctor` shows what this host lacks",
-                )
+    def _hang_up(self, node: Node) -> None:
+        """End the shared connection to `node`: once nobody is at its other end, what asks through it would wait for seconds."""
+        if self._control and (self._control / node.name).exists():
+            run(("ssh", "-F", str(self._folder / "ssh_config"), "-O", "exit", node.name), limit_s=ASK_LIMIT_S)
+
+    def _await(self, site: Site, node: Node) -> None:
+        done = _answer(site, node)
+        if done.rc != 0:
+            last = self._engine.last_lines(self._thing(node.name))
+            raise BedError(
+                f"node {node.name} ({node.address}) did not answer by SSH within {UP_LIMIT_S:.0f} s",
+                f"ssh: {done.stderr.strip() or f'rc {done.rc}'}; its console ended with:\n{last}",
+                "`spraylab doctor` shows what this host lacks",
+            )
 
 
 def _answer(site: Site, node: Node) -> Completed:

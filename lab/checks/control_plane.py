@@ -48,12 +48,22 @@ def _ready(target: Target) -> Answer:
     return Answer(ok=done.rc == 0 and done.text == "True", said=f"Ready is {done.text or 'not said'}")
 
 
+def _members(target: Target) -> Answer:
+    done = target.kubectl("get nodes -o name")
+    found = {line.removeprefix("node/") for line in done.text.splitlines()}
+    wanted = {node.name for node in target.site.members}
+    said = f"the cluster has {', '.join(sorted(found)) or 'no node'}"
+    said += f"; wanted: {', '.join(sorted(wanted))}" if found != wanted else ""
+    return Answer(ok=done.rc == 0 and found == wanted, said=said)
+
+
 CHECKS = (
     *(Check(name=name, on="control-plane", lacks=_always, look=partial(_static_pod, name)) for name in STATIC_PODS),
-    Check(name="kubelet", on="control-plane", lacks=_always, look=_kubelet),
+    Check(name="kubelet", on="member", lacks=_always, look=_kubelet),
     Check(name="etcd", on="control-plane", lacks=_always, look=_etcd),
     Check(name="API on the node's address", on="control-plane", lacks=_always, look=lambda target: target.livez(target.node.address)),
     Check(name="API through the VIP", on="control-plane", lacks=without_vip, look=lambda target: target.livez(target.site.slot.vip)),
     Check(name="kube-vip", on="control-plane", lacks=without_vip, look=partial(_static_pod, "kube-vip")),
-    Check(name="node Ready", on="control-plane", lacks=_without_network, look=_ready),
+    Check(name="every node is a member", on="control-plane", lacks=_always, look=_members),
+    Check(name="node Ready", on="member", lacks=_without_network, look=_ready),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.matrix import GREEN, CellResult, Matrix, ports_verdict, reason
+from lab.matrix import GREEN, CellResult, Matrix, memory, ports_verdict, reason
 from lab.model import Finding, Outcome
 
 FILE = "matrix.md"
@@ -20,7 +20,8 @@ def write(matrix: Matrix, folder: Path) -> Path:
 
 def text(matrix: Matrix) -> str:
     """The whole report."""
-    return "\n".join([*_head(matrix), *_table(matrix), *_reasons(matrix), *_ports(matrix), *_deviations(matrix), *_limits(matrix)]) + "\n"
+    parts = (_head, _table, _reasons, _measured, _memory, _ports, _deviations, _limits)
+    return "\n".join(line for part in parts for line in part(matrix)) + "\n"
 
 
 def _head(matrix: Matrix) -> Iterator[str]:
@@ -98,6 +99,28 @@ def _ports(matrix: Matrix) -> Iterator[str]:
         yield f'## "kube-vip occupies ports 6443, 10259 and 10257": {ports_verdict(matrix)}'
         yield ""
         yield from (f"- `{result.id}`: {result.ports}" for result in matrix.cells if result.ports)
+        yield ""
+
+
+def _measured(matrix: Matrix) -> Iterator[str]:
+    told = [(result, one) for result in matrix.cells for one in result.checks if one.measured]
+    if told:
+        yield "## What was measured"
+        yield ""
+        yield "| cell | check | measured |"
+        yield "|---|---|---|"
+        for result, one in told:
+            numbers = ", ".join(f"{name}: {value:g}" for name, value in one.measured)
+            yield f"| `{result.id}` | {_cell(one.check)} on {one.node} | {numbers} |"
+        yield ""
+
+
+def _memory(matrix: Matrix) -> Iterator[str]:
+    told = [result for result in matrix.cells if result.memory_mib]
+    if told:
+        yield "## Memory of the nodes"
+        yield ""
+        yield from (f"- `{result.id}`: {memory(result)}" for result in told)
         yield ""
 
 

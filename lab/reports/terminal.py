@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lab.ability import Ability
-from lab.matrix import COLOUR, GREEN, CellResult, Matrix, ports_verdict, reason
+from lab.matrix import COLOUR, GREEN, CellResult, Matrix, memory, ports_verdict, reason
 from lab.model import CheckResult, Finding, Link, Verdict
 
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
@@ -30,7 +30,7 @@ def show(matrix: Matrix, console: Console) -> None:
     for result in matrix.cells:
         if result.verdict.outcome not in GREEN:
             console.print(explanation(result))
-    for part in (*_ports(matrix), *_departures(matrix)):
+    for part in (*_measured(matrix), *_memory(matrix), *_ports(matrix), *_departures(matrix)):
         console.print(part)
 
 
@@ -111,6 +111,25 @@ def _findings(verdict: Verdict) -> Iterator[Tree]:
 
 def _place(link: Link) -> str:
     return f"{link.node}/{link.probe}"
+
+
+def _measured(matrix: Matrix) -> Iterator[RenderableType]:
+    told = [(result, one) for result in matrix.cells for one in result.checks if one.measured]
+    if told:
+        tree = Tree(Text("what was measured", style="bold"))
+        for result, one in told:
+            numbers = ", ".join(f"{name}: {value:g}" for name, value in one.measured)
+            tree.add(Group(Text(f"{one.check} on {one.node}, {result.id}"), Text(numbers, style="dim")))
+        yield Padding(tree, (1, 0, 0, 0))
+
+
+def _memory(matrix: Matrix) -> Iterator[RenderableType]:
+    told = [result for result in matrix.cells if result.memory_mib]
+    if told:
+        tree = Tree(Text("memory of the nodes, the most each used when it was looked at", style="bold"))
+        for result in told:
+            tree.add(Group(Text(result.id), Text(memory(result), style="dim")))
+        yield Padding(tree, (1, 0, 0, 0))
 
 
 def _ports(matrix: Matrix) -> Iterator[RenderableType]:

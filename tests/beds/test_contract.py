@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import bed, slots
-from lab.bed import Bed
+from lab.bed import Bed, Meter, Power
 from lab.command import ssh
 from lab.engine import Engine
 from lab.errors import BedError
@@ -127,6 +127,44 @@ def test_a_slot_in_use_is_refused_before_anything_is_made(make: Callable[..., Be
         assert left(engine) == []
     finally:
         held.release()
+
+
+def test_a_node_without_power_is_silent_and_comes_back_as_it_was(make: Callable[..., Bed]) -> None:
+    one = make(topology=Topology(control_planes=2))
+    site = one.up()
+    if not isinstance(one, Power):
+        pytest.skip(f"bed {one.name} cannot stop one node alone")
+    first = site.nodes[0]
+    script = "echo 10.231.0.100 lab.invalid >>/etc/hosts; touch /etc/kept /var/lib/kept; sync; cat /etc/machine-id"
+    identity = said(site, 0, script)
+    before, boot = said(site, 0, "cat /etc/hosts"), said(site, 0, "systemctl show --property=UserspaceTimestampMonotonic")
+    link = said(site, 0, "cat /sys/class/net/eth0/address")
+    one.stop(first)
+    one.stop(first)  # harmless
+    assert said(site, 1, f"ping -c1 -W1 {first.address} >/dev/null || echo silent") == "silent"
+    assert ssh(site, first, "true", limit_s=LIMIT_S).rc != 0
+    one.start(first)
+    assert said(site, 0, "systemctl is-system-running --wait || systemctl --failed --no-legend") == "running"
+    assert said(site, 0, "systemctl show --property=UserspaceTimestampMonotonic") != boot
+    assert said(site, 0, "ls /etc/kept /var/lib/kept; cat /etc/machine-id") == f"/etc/kept\n/var/lib/kept\n{identity}"
+    assert said(site, 0, "cat /etc/hosts") == before
+    assert said(site, 0, "cat /sys/class/net/eth0/address") == link
+    assert f"inet {first.address}/24" in said(site, 0, f"ip addr show {first.interface}")
+    assert said(site, 0, "ip route show default").startswith(f"default via {site.client.address}")
+    assert said(site, 1, f"ping -c1 -W5 {first.address} >/dev/null && echo yes") == "yes"
+    assert said(site, 0, "systemctl is-active containerd spraylab-images") == "active\nactive"
+
+
+def test_a_bed_that_counts_memory_sees_what_a_node_takes(make: Callable[..., Bed]) -> None:
+    one = make()
+    site = one.up()
+    if not isinstance(one, Meter):
+        pytest.skip(f"bed {one.name} does not know what a node uses")
+    node = site.nodes[0]
+    before = one.memory_mib(node)
+    assert before > 1
+    said(site, 0, "head -c 200M /dev/zero >/run/taken")  # on memory
+    assert one.memory_mib(node) > before + 150
 
 
 def test_limits_are_whole_sentences(make: Callable[..., Bed]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-from lab.check import Answer, Check, Scope, Target
+from lab.check import Answer, Check, Scope, Target, is_for
 from lab.model import Site
 from tests import made
 
@@ -49,7 +49,7 @@ def look(
 ) -> Answer:
     """One look of `check` on the first node of its role, with the addons `on`; on one control plane and a client where no site is given."""
     site = site or made.site(folder)
-    node = next(node for node in site.nodes if node.role == check.on)
+    node = next(node for node in site.nodes if is_for(check, node))
     scope = Scope(cell=made.cell("+".join(on)), on=on)
     hosts = {one.name: nodes.host(one.name) for one in site.nodes}
     return check.look(Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables or {}))

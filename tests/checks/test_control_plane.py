@@ -78,6 +78,30 @@ def test_a_node_says_it_is_ready(tmp_path: Path, rc: int, said: str, ok: bool) -
 
 
 @pytest.mark.parametrize(
+    ("rc", "said", "ok"),
+    [
+        (0, "node/cp1\nnode/cp2\nnode/cp3\nnode/w1\n", True),
+        (0, "node/cp1\nnode/cp2\nnode/cp3\n", False),
+        (0, "node/cp1\nnode/cp2\nnode/cp3\nnode/w1\nnode/w9\n", False),
+        (1, "node/cp1\nnode/cp2\nnode/cp3\nnode/w1\n", False),
+        (1, "connection refused", False),
+    ],
+)
+def test_a_cluster_has_every_node_of_its_site_and_no_other(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
+    one = next(one for one in CHECKS if one.name == "every node is a member")
+    answer = look(tmp_path, one, Nodes({"kubectl": (rc, said)}), site=made.site_of_three(tmp_path))
+    assert answer.ok is ok
+
+
+def test_a_worker_is_asked_about_at_a_control_plane(tmp_path: Path) -> None:
+    cluster = made.site_of_three(tmp_path)
+    nodes = Nodes({"kubectl": (0, "True")})
+    worker = replace(cluster, nodes=(cluster.nodes[3], *cluster.nodes[:3], cluster.client))
+    assert look(tmp_path, next(one for one in CHECKS if one.name == "node Ready"), nodes, site=worker).ok is True
+    assert "get node w1 " in nodes.asked[0]
+
+
+@pytest.mark.parametrize(
     ("on", "network", "left"),
     [
         ((), "plain", {"API through the VIP", "kube-vip"}),

@@ -53,3 +53,15 @@ def test_departures_and_limits_stand_in_every_report(tmp_path: Path) -> None:
     text = markdown.write(made.matrix(made.result(made.GREEN)), tmp_path).read_text()
     assert "| kube-vip version | v0.8.0 | v0.9.2 | no v0.8 version could be had |" in text
     assert "- All nodes share the host's kernel." in text
+
+
+def test_what_was_measured_and_the_memory_of_nodes_are_told() -> None:
+    measured = CheckResult(
+        check="failover", node="client", outcome=Outcome.PASS, said="back", measured=(("without API s", 6.25), ("holders at once", 1.0))
+    )
+    text = markdown.text(made.matrix(replace(made.result(), checks=(measured,), memory_mib={"cp1": 590.2, "client": 12.0})))
+    assert "without API s: 6.25, holders at once: 1" in text
+    assert "cp1 590 MiB, client 12 MiB; together 602 MiB" in text
+    without = markdown.text(made.matrix(made.result()))
+    assert "measured" not in without
+    assert "emory" not in without

@@ -69,3 +69,15 @@ def test_abilities_say_what_is_missing_and_what_one_can_do_without() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     marks = [line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│")]
     assert marks == ["ok", "missing", "without"]
+
+
+def test_what_was_measured_and_the_memory_of_nodes_are_told() -> None:
+    measured = CheckResult(
+        check="failover", node="client", outcome=Outcome.PASS, said="back", measured=(("without API s", 6.25), ("holders at once", 1.0))
+    )
+    text = shown(made.matrix(replace(made.result(), checks=(measured,), memory_mib={"cp1": 590.2, "client": 12.0})))
+    assert "without API s: 6.25, holders at once: 1" in text
+    assert "cp1 590 MiB, client 12 MiB; together 602 MiB" in text
+    without = shown(made.matrix(made.result()))
+    assert "measured" not in without
+    assert "emory" not in without
