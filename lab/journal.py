@@ -1,7 +1,8 @@
 """The one stream of facts of a run: one JSON line each, told to listeners as it is written, and read back later."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from lab.mask import mask
 
 FILE = "journal.jsonl"
 WHOLE = ""  # the step that is the whole cell
+_CELL = re.compile(r'\{"at_s": [\d.e+]+, "kind": "\w+", "cell": "(?P<cell>[^"\\]*)"')  # how `write` begins a line
 RUNS_LOOKED_AT = 20  # the newest runs, for how long a step took last time
 
 
@@ -79,14 +81,18 @@ def _masked(value: object) -> object:
     return mask(value) if isinstance(value, str) else value
 
 
-def read(path: Path) -> Iterator[Line]:
-    """The lines of a journal, first to last; a last line cut off by a killed run is left out."""
+def read(path: Path, *, cells: Container[str] | None = None) -> Iterator[Line]:
+    """The lines of a journal, first to last, of `cells` alone where they are given; a last line cut off by a killed run is left out."""
     with path.open() as stream:
         for text in stream:
+            if cells is not None and (cell := _CELL.match(text)) and cell["cell"] not in cells:
+                continue  # unread: a journal of a whole matrix has hundreds of MiB
             try:
-                yield decode(Line, json.loads(text))
+                line = decode(Line, json.loads(text))
             except ValueError:
                 continue
+            if cells is None or line.cell in cells:
+                yield line
 
 
 def last_durations(runs: Path) -> Mapping[tuple[str, str], float]:
