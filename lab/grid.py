@@ -47,7 +47,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
-    """A prediction beside what came. `come`: cannot tell where the cell has no cause to compare it with."""
+    """A prediction beside what came. `come`: cannot tell where something else broke, for that may have hidden it."""
 
     prediction: Prediction
     come: Come
@@ -108,8 +108,7 @@ def _come(one: Prediction, result: CellResult) -> Come:
     found = {finding.signature for finding in result.verdict.findings}
     if one.signature and one.signature in found:
         return "seen"
-    judged = result.verdict.outcome is Outcome.PASS or (result.verdict.outcome is Outcome.FAIL and bool(found))
-    return "not seen" if judged and (one.signature or result.verdict.outcome is Outcome.PASS) else "cannot tell"
+    return "not seen" if result.verdict.outcome is Outcome.PASS else "cannot tell"
 
 
 def _coordinates(entry: Entry) -> Coordinates:

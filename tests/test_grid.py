@@ -68,17 +68,11 @@ def test_a_prediction_stands_beside_what_came() -> None:
         for verdict in (made.RED, made.GREEN, made.LOST, made.BROKEN)
     }
     assert told == {
-        Outcome.FAIL: ["seen", "not seen", "cannot tell"],
+        Outcome.FAIL: ["seen", "cannot tell", "cannot tell"],
         Outcome.PASS: ["not seen", "not seen", "not seen"],
         Outcome.UNKNOWN: ["cannot tell"] * 3,
         Outcome.ERROR: ["cannot tell"] * 3,
     }
-
-
-def test_a_red_cell_without_a_cause_cannot_tell_whether_a_prediction_came() -> None:
-    unexplained = replace(made.RED, findings=())
-    (one,) = predicted(replace(made.result(unexplained), predicted=(Prediction(rule="r", signature="s", says=""),)))
-    assert one.come == "cannot tell"
 
 
 def test_notes_tell_predictions_whose_verdict_it_is_and_what_the_host_lacked() -> None:

@@ -21,6 +21,7 @@ LETTERS = {
     "s": "its verdict is that of another cell",
     "p": "predicted, and seen",
     "n": "predicted, and not seen",
+    "u": "predicted, and something else broke: it cannot be told",
     "h": "the host lacked something meanwhile",
 }
 
@@ -97,7 +98,13 @@ def _symbol(entry: Entry, told: dict[str, None]) -> str:
     if result is None:
         return symbol
     come = {one.come for one in predicted(result)}
-    holds = {"s": bool(result.judged_in), "p": "seen" in come, "n": "not seen" in come, "h": bool(result.host_load)}
+    holds = {
+        "s": bool(result.judged_in),
+        "p": "seen" in come,
+        "n": "not seen" in come,
+        "u": "cannot tell" in come,
+        "h": bool(result.host_load),
+    }
     letters = [letter for letter in LETTERS if holds[letter]]
     told |= dict.fromkeys(letters)
     return f"{symbol}<sup>{' '.join(letters)}</sup>" if letters else symbol

@@ -7,7 +7,7 @@ from lab.ability import Ability
 from lab.matrix import Matrix
 from lab.model import CheckResult, Outcome
 from lab.reports import terminal
-from tests import made
+from tests import made, orderings
 
 
 def shown(matrix: Matrix) -> str:
@@ -69,3 +69,32 @@ def test_abilities_say_what_is_missing_and_what_one_can_do_without() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     marks = [line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│")]
     assert marks == ["ok", "missing", "without"]
+
+
+def test_a_column_in_which_all_cells_agree_stands_in_the_title_instead() -> None:
+    header, one = shown(replace(made.matrix(made.result()), left_out=())).splitlines()[1:3], made.result()
+    assert "Kubernetes" not in " ".join(header)
+    text = shown(made.matrix(one, replace(one, kube_version="v1.28.6", topology="3cp", network="none")))
+    assert all(name in text for name in ("Kubernetes", "topology", "network", "v1.28.6", "3cp"))
+    assert "all: replica of v2.25.0, Kubernetes v1.29.5" in shown(replace(made.matrix(one), left_out=()))
+
+
+def test_predictions_shared_verdicts_and_the_host_stand_below_the_reason() -> None:
+    text = " ".join(shown(orderings.matrix()).split())
+    assert "predicted two-controllers-for-one-service: seen" in text
+    assert "as replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip..metallb:vip:containers" in text
+    assert "host: steal 31 % for 20 s" in text
+
+
+def test_a_cause_that_many_cells_have_is_explained_once() -> None:
+    text = shown(orderings.matrix())
+    assert text.count("from symptom to cause (kube-vip-admin-conf-forbidden") == 1
+    assert "the same cause, kube-vip-admin-conf-forbidden, in 10 more" in text
+    assert text.count("UNKNOWN  replica-v") == 2  # nobody knows whether what two unexplained cells have is the same
+
+
+def test_52_cells_are_told_on_a_few_screens() -> None:
+    whole = orderings.matrix()
+    assert "1 ERROR, 12 FAIL, 2 UNKNOWN, 36 PASS, 1 SKIP" in " ".join(shown(whole).split())
+    assert len(shown(whole).splitlines()) < 4 * len(whole.cells)
+    assert "and 45 more cells, which matrix.md has" in shown(whole)
