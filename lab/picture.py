@@ -23,7 +23,7 @@ LEGEND: tuple[tuple[State, str], ...] = (
     ("failed", "failed"),
     ("stopped", "stopped"),
 )
-WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 1120, 190, 24, 28, 24, 16  # pixels
+WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 1200, 180, 130, 28, 24, 16  # pixels; on the right there is room for the labels of what ends last
 CHARACTER = 6.4  # pixels of an average one; only decides whether a label fits
 NEAR = 26  # pixels; marks that would lie on each other are shown as one, with their number
 SAID_CHARACTERS = 300
@@ -56,7 +56,7 @@ def svg(timeline: Timeline) -> str:
     )
     root.set("aria-labelledby", f"title-{key} desc-{key}")
     _add(root, "title", _xml(f"Timeline of {timeline.cell}"), id=f"title-{key}")
-    _add(root, "desc", _xml(" ".join(timeline.says)), id=f"desc-{key}")
+    _add(root, "desc", _xml("\n".join(timeline.says)), id=f"desc-{key}")
     _add(root, "style", STYLE)
     defs = _add(root, "defs")
     pattern = _add(defs, "pattern", id=f"hatch-{key}", width="6", height="6", patternUnits="userSpaceOnUse")
@@ -81,11 +81,12 @@ def _row(root: ET.Element, row: Row, *, scale: _Scale, y: float, hatch: str) -> 
     group = _add(root, "g")
     _add(group, "line", x1=0, x2=WIDTH, y1=y + ROW, y2=y + ROW, **{"class": "row"})
     _text(group, row.name, x=LEFT - 8, y=y + ROW / 2 + 4, anchor="end")
-    ends = [*(span.begins_s for span in row.spans[1:]), scale.ends_s]
-    for span, free_until_s in zip(row.spans, ends, strict=False):
-        _bar(group, span, scale=scale, y=y, free_until=scale.x(free_until_s), hatch=hatch)
+    marks = [scale.x(mark.at_s) - NEAR / 2 for mark in row.marks]
+    begin = [*(scale.x(span.begins_s) for span in row.spans), *marks, float(WIDTH)]
+    for span in row.spans:
+        _bar(group, span, scale=scale, y=y, free_until=min(x for x in begin if x > scale.x(span.begins_s) or x == WIDTH), hatch=hatch)
     for near in _near(row.marks, scale):
-        _symbol(group, near, x=min(scale.x(near[0].at_s), WIDTH - RIGHT - 10), y=y + ROW / 2)
+        _symbol(group, near, x=scale.x(near[0].at_s), y=y + ROW / 2)
 
 
 def _bar(group: ET.Element, span: Span, *, scale: _Scale, y: float, free_until: float, hatch: str) -> None:
@@ -124,8 +125,9 @@ def _symbol(group: ET.Element, marks: list[Mark], *, x: float, y: float) -> None
     _add(made, "title", "\n".join(_clean(_told(mark)) for mark in marks))
     _add(made, "circle", cx=x, cy=y, r=8, **{"class": f"disc {outcome.name if outcome is not None else ''}".strip()})
     _text(made, SYMBOL[outcome] if outcome is not None else "i", x=x, y=y + 4, kind="symbol" if outcome is None else "symbol in")
-    if len(marks) > 1:
-        _text(made, f"x{len(marks)}", x=x + 11, y=y + 4, kind="quiet")
+    if len(marks) > 1 or marks[0].name == "verdict":
+        said = f"x{len(marks)}" if len(marks) > 1 else outcome.name if outcome is not None else ""
+        _text(made, said, x=x + 11, y=y + 4, kind="quiet")
 
 
 def _told(mark: Mark) -> str:

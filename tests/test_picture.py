@@ -35,7 +35,7 @@ def test_it_has_a_title_and_a_description_for_who_cannot_see_it() -> None:
     named = {one.get("id"): one.text for one in root if one.get("id")}
     title, description = (root.get("aria-labelledby") or "").split()
     assert named[title] == "Timeline of a:b"
-    assert named[description] == " ".join(timeline().says)
+    assert named[description] == "\n".join(timeline().says)
     assert root.get("role") == "img"
 
 

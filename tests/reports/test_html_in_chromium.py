@@ -100,6 +100,8 @@ FIRST = "replica-v2.25.0:k8s-v1.29.5:1cp:base:node:containers"
 
 def test_a_click_opens_all_that_is_known_of_a_cell(shown: webdriver.Chrome) -> None:
     cell(shown, RED).click()
+    for summary in panel(shown).find_elements(By.TAG_NAME, "summary"):
+        summary.click()
     said = panel(shown).text
     for part in (
         "two controllers quarrel over one Service",
@@ -113,7 +115,7 @@ def test_a_click_opens_all_that_is_known_of_a_cell(shown: webdriver.Chrome) -> N
         "All nodes share the host's kernel.",
         "no v0.8 version could be had",
         "VIP from the client",
-        "attempt 1",
+        "kubeadm init on cp1: attempt 1 (rc=124) from 12 s to 42 s",
     ):
         assert part in said
 

@@ -27,6 +27,10 @@ function section(title, ...children) {
   return children.some((child) => child) ? [make("h3", {}, title), ...children.filter((child) => child)] : [];
 }
 
+function folded(title, content, number) {
+  return number ? [make("details", {}, make("summary", {}, `${title} (${number})`), content)] : [];
+}
+
 function table(heads, lines) {
   if (!lines.length) return null;
   const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)));
@@ -68,15 +72,15 @@ function details(cell) {
   if (cell.ended) made.append(make("p", {}, cell.ended));
   made.append(facts(cell), ...predictions(cell), ...cell.findings.flatMap((number) => chain(told.shared[number], cell)));
   made.append(
-    ...section("Where to look", cell.look_at.length ? make("p", {}, ...between(cell.look_at.map((path) => file(path)), ", ")) : null),
+    ...section("Where to look", cell.look_at.length ? make("p", {}, ...between(cell.look_at.map((path) => file(path, path.replace(`${cell.evidence}/`, ""))), ", ")) : null),
     ...section("Timeline", picture(cell)),
     ...section("Stages", table(["stage", "rc", "took", "kubeadm init", "failed task"], cell.stages.map(stage))),
     ...section("Checks", table(["outcome", "check", "node", "seen", "took"], [...cell.checks].sort(worstFirst).map(check))),
     ...section("What it is not", table(["known failure", "ruled out because", "by the line"], cell.ruled_out.map(ruledOut))),
     ...section("Who held which port", cell.ports ? make("p", {}, cell.ports) : null),
     ...section("Memory", memory(cell)),
-    ...section("Where the lab departs from what the release ships", table(["what", "released", "used", "why"], cell.deviations.map(deviation))),
-    ...section("What the nodes could not show", cell.limits.length ? make("ul", {}, ...cell.limits.map((number) => make("li", {}, told.shared[number]))) : null),
+    ...folded("Where the lab departs from what the release ships", table(["what", "released", "used", "why"], cell.deviations.map(deviation)), cell.deviations.length),
+    ...folded("What the nodes could not show", make("ul", {}, ...cell.limits.map((number) => make("li", {}, told.shared[number]))), cell.limits.length),
   );
   return made;
 }
@@ -123,7 +127,9 @@ function picture(cell) {
   if (drawn === undefined) return null;
   if (drawn === "") return make("p", {}, file(`${evidence}/timeline.svg`)); // the page has no room for all of them
   const root = new DOMParser().parseFromString(drawn, "image/svg+xml").documentElement;
-  return make("div", { class: "picture" }, document.importNode(root, true), make("p", { class: "where" }, file(`${evidence}/timeline.svg`)));
+  const words = root.querySelector("desc").textContent.split("\n").map((line) => make("li", {}, line));
+  const said = make("details", {}, make("summary", {}, "The same in words"), make("ul", {}, ...words));
+  return make("div", {}, make("div", { class: "picture" }, document.importNode(root, true)), make("p", { class: "where" }, file(`${evidence}/timeline.svg`)), said);
 }
 
 function stage(one) {
@@ -270,6 +276,7 @@ filter();
 
 window.addEventListener("beforeprint", () => {
   printed.replaceChildren(...shown.map((id) => details(cells.get(id))));
+  for (const folded of printed.querySelectorAll("details")) folded.open = true;
   printed.hidden = false;
 });
 window.addEventListener("afterprint", () => {
