@@ -3,7 +3,7 @@
 import hashlib
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 1200, 180, 130, 28, 24, 16  # pixels; on the
 CHARACTER = 6.4  # pixels of an average one; only decides whether a label fits
 NEAR = 26  # pixels; marks that would lie on each other are shown as one, with their number
 SAID_CHARACTERS = 300
+LABEL_CHARACTERS = 8  # where not even so many fit, a label says nothing
 _NOT_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])  # XML cannot write these
 
 
@@ -81,12 +82,15 @@ def _row(root: ET.Element, row: Row, *, scale: _Scale, y: float, hatch: str) -> 
     group = _add(root, "g")
     _add(group, "line", x1=0, x2=WIDTH, y1=y + ROW, y2=y + ROW, **{"class": "row"})
     _text(group, row.name, x=LEFT - 8, y=y + ROW / 2 + 4, anchor="end")
-    marks = [scale.x(mark.at_s) - NEAR / 2 for mark in row.marks]
-    begin = [*(scale.x(span.begins_s) for span in row.spans), *marks, float(WIDTH)]
+    taken = [*(scale.x(span.begins_s) for span in row.spans), *(scale.x(mark.at_s) - 8 for mark in row.marks), float(WIDTH)]
     for span in row.spans:
-        _bar(group, span, scale=scale, y=y, free_until=min(x for x in begin if x > scale.x(span.begins_s) or x == WIDTH), hatch=hatch)
+        _bar(group, span, scale=scale, y=y, free_until=_next(taken, scale.x(span.begins_s)), hatch=hatch)
     for near in _near(row.marks, scale):
-        _symbol(group, near, x=scale.x(near[0].at_s), y=y + ROW / 2)
+        _symbol(group, near, x=scale.x(near[0].at_s), y=y + ROW / 2, free_until=_next(taken, scale.x(near[-1].at_s)))
+
+
+def _next(taken: Iterable[float], x: float) -> float:
+    return min((one for one in taken if one > x), default=float(WIDTH))
 
 
 def _bar(group: ET.Element, span: Span, *, scale: _Scale, y: float, free_until: float, hatch: str) -> None:
@@ -97,7 +101,7 @@ def _bar(group: ET.Element, span: Span, *, scale: _Scale, y: float, free_until: 
     _add(bar, "title", _clean(f"{span.name}, {_seconds(span)}, from {span.begins_s:.1f} s to {span.ends_s:.1f} s{said}"))
     _rect(bar, x=x, y=y + (ROW - BAR) / 2, width=width, state=span.state, hatch=hatch)
     short = f"{SHOWN.get(span.state, '')}{span.name}"
-    for label in (f"{short} {span.said} {_seconds(span)}" if len(span.said) <= 20 else f"{short} {_seconds(span)}", short):
+    for label in (" ".join(part for part in (short, span.said[:20], _seconds(span)) if part), short):
         room = len(label) * CHARACTER + 8
         if room <= width:
             kind = "quiet" if span.state == "no" else "in on-step" if span.state == "step" else "in"
@@ -118,20 +122,21 @@ def _near(marks: Sequence[Mark], scale: _Scale) -> Iterator[list[Mark]]:
         yield together
 
 
-def _symbol(group: ET.Element, marks: list[Mark], *, x: float, y: float) -> None:
+def _symbol(group: ET.Element, marks: list[Mark], *, x: float, y: float, free_until: float) -> None:
     outcomes = [mark.outcome for mark in marks if mark.outcome is not None]
     outcome = worst(outcomes) if outcomes else None
     made = _add(group, "g")
     _add(made, "title", "\n".join(_clean(_told(mark)) for mark in marks))
     _add(made, "circle", cx=x, cy=y, r=8, **{"class": f"disc {outcome.name if outcome is not None else ''}".strip()})
     _text(made, SYMBOL[outcome] if outcome is not None else "i", x=x, y=y + 4, kind="symbol" if outcome is None else "symbol in")
-    if len(marks) > 1 or marks[0].name == "verdict":
-        said = f"x{len(marks)}" if len(marks) > 1 else outcome.name if outcome is not None else ""
-        _text(made, said, x=x + 11, y=y + 4, kind="quiet")
+    label = f"x{len(marks)}" if len(marks) > 1 else marks[0].said if outcome is None else marks[0].name
+    room = int((free_until - x - 16) / CHARACTER)
+    if room >= min(len(label), LABEL_CHARACTERS):
+        _text(made, label if len(label) <= room else f"{label[: room - 1]}…", x=x + 11, y=y + 4, kind="quiet")
 
 
 def _told(mark: Mark) -> str:
-    outcome = f" {mark.outcome.name}" if mark.outcome is not None else ""
+    outcome = f" {mark.outcome.name}" if mark.outcome is not None and mark.name != mark.outcome.name else ""
     return f"{mark.name}{outcome} at {mark.at_s:.1f} s" + (f": {mark.said}" if mark.said else "")
 
 

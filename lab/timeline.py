@@ -84,7 +84,7 @@ def build(lines: Iterable[Line], *, vip: str, init_tasks: Collection[str]) -> Ti
     since = [replace(line, at_s=line.at_s - zero_s) for line in of_cell]
     samples = _samples(since, zero_s)
     rows = [_steps(since), _tasks(since, init_tasks), *_inits(since, init_tasks), _checks(since)]
-    rows += [*_vip(samples, vip), _lease(samples), *_ports(samples), _notes(since)]
+    rows += [*_vip(samples, vip), _lease(samples), *_ports(samples), _notes(since), _verdict(since)]
     shown = tuple(row for row in rows if row.spans or row.marks)
     return Timeline(cell=of_cell[0].cell, ends_s=last_s - zero_s, rows=shown, says=tuple(_says(shown)))
 
@@ -110,8 +110,7 @@ def _steps(lines: Sequence[Line]) -> Row:
             state: State = "failed" if line.said else "step"
             spans.append(Span(name=line.name, begins_s=began.pop(line.name), ends_s=line.at_s, state=state, said=line.said))
     spans += [Span(name=name, begins_s=at_s, ends_s=lines[-1].at_s, state="stopped") for name, at_s in began.items()]
-    marks = [Mark(name="verdict", at_s=line.at_s, outcome=_outcome(line.name), said=line.said) for line in lines if line.kind == "verdict"]
-    return Row(name="steps", spans=tuple(spans), marks=tuple(marks))
+    return Row(name="steps", spans=tuple(spans))
 
 
 def _tasks(lines: Sequence[Line], init_tasks: Collection[str]) -> Row:
@@ -176,6 +175,13 @@ def _checks(lines: Sequence[Line]) -> Row:
         if line.kind == "check"
     ]
     return Row(name="checks", marks=tuple(marks))
+
+
+def _verdict(lines: Sequence[Line]) -> Row:
+    told = (line for line in lines if line.kind == "verdict")
+    return Row(
+        name="verdict", marks=tuple(Mark(name=line.name, at_s=line.at_s, outcome=_outcome(line.name), said=line.said) for line in told)
+    )
 
 
 def _notes(lines: Sequence[Line]) -> Row:
@@ -246,8 +252,12 @@ def _spans(told: Sequence[tuple[float, str | None]], *, no: str) -> tuple[Span, 
 def _says(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         spans = [f"{one.name}{f' ({one.said})' if one.said else ''} from {one.begins_s:.0f} s to {one.ends_s:.0f} s" for one in row.spans]
-        marks = [f"{one.name}{f' {one.outcome.name}' if one.outcome is not None else ''} at {one.at_s:.0f} s" for one in row.marks]
+        marks = [f"{_named(one)} at {one.at_s:.0f} s" for one in row.marks]
         yield f"{row.name}: {', '.join([*spans, *marks])}."
+
+
+def _named(mark: Mark) -> str:
+    return mark.name if mark.outcome is None or mark.name == mark.outcome.name else f"{mark.name} {mark.outcome.name}"
 
 
 def _plain(task: str) -> str:

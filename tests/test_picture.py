@@ -28,6 +28,8 @@ def test_every_row_and_what_is_in_it_is_there_in_words() -> None:
         for span in row.spans:
             assert any(span.name in title for title in texts(root, "title"))
     assert "✗ attempt 1 rc=124 30 s" in shown
+    assert "FAIL" in shown
+    assert "1 sample(s) could not …" in " ".join(shown)
 
 
 def test_it_has_a_title_and_a_description_for_who_cannot_see_it() -> None:

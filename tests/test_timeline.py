@@ -27,10 +27,10 @@ def sample(at_s: float, node: str = "cp1", **facts: str) -> Line:
     return Line(at_s=at_s, kind="sample", cell=CELL, more={"at_s": at_s, "node": node, "in_init": True, "facts": facts})
 
 
-def test_steps_and_the_verdict_are_a_row() -> None:
+def test_steps_are_a_row_and_the_verdict_is_one() -> None:
     timeline = built(*orderings.lines(CELL))
     assert spans(timeline, "steps") == [("nodes", 0.1, 6.0, "step"), ("stage kube-vip", 6.0, 60.0, "step"), ("checks", 60.0, 66.0, "step")]
-    assert [(one.name, one.outcome) for one in row(timeline, "steps").marks] == [("verdict", Outcome.FAIL)]
+    assert [(one.name, one.outcome) for one in row(timeline, "verdict").marks] == [("FAIL", Outcome.FAIL)]
     assert timeline.ends_s == 70.0
 
 
