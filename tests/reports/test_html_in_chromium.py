@@ -198,6 +198,11 @@ def test_filters_leave_what_was_asked_for(shown: webdriver.Chrome) -> None:
     shown.find_element(By.NAME, "text").clear()
     shown.find_element(By.NAME, "ref").send_keys("replica of v2.25.0")
     assert len(rows()) == failing - 1
+    assert [one.text for one in shown.find_elements(By.CSS_SELECTOR, "#grid thead th") if one.is_displayed()] == [
+        "ordering",
+        "replica of v2.25.0",
+    ]
+    assert "base" not in [one.text for one in shown.find_elements(By.CSS_SELECTOR, "#grid tbody th") if one.is_displayed()]
 
 
 def test_an_address_with_a_cell_opens_it(shown: webdriver.Chrome, report: Path) -> None:

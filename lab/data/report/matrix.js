@@ -261,8 +261,13 @@ function filter() {
   }
   const there = new Set(shown);
   for (const link of links) link.classList.toggle("off", !there.has(link.dataset.cell));
-  for (const row of document.querySelectorAll("#grid tbody tr")) row.hidden = !row.querySelector("a.cell:not(.off)");
-  stop(links.find((link) => !link.classList.contains("off")));
+  const left = links.filter((link) => !link.classList.contains("off"));
+  const columns = new Set(left.map((link) => link.closest("td").cellIndex));
+  for (const row of document.querySelectorAll("#grid tr")) {
+    for (const cell of row.cells) cell.hidden = cell.cellIndex > 0 && !columns.has(cell.cellIndex);
+    row.hidden = row.parentElement.tagName === "TBODY" && !row.querySelector("a.cell:not(.off)");
+  }
+  stop(left[0]);
   filters.elements.shown.value = `${shown.length} of ${rows.length} cells`;
 }
 
