@@ -10,7 +10,6 @@ import click
 
 from lab import (
     ability,
-    artifacts,
     cachedir,
     component,
     course,
@@ -20,16 +19,13 @@ from lab import (
     host,
     journal,
     matrix,
-    plan,
     ready,
-    release,
     runs,
     scenario,
 )
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
 from lab.journal import Line
-from lab.model import Cell, Stage
 from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
@@ -159,8 +155,8 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
     if not cells:
         raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
     of = course.courses(cells, reuse=not no_reuse)
-    needs = host.node_needs(host.facts())
-    outlines = {one.longest.id: _stages(one.longest, needs) for one in of} if stages else {}
+    outlines = {one.longest.id: ready.stages(one.longest) for one in of} if stages else {}
+    predicted = {cell.id: ready.predicted(cell, outlines[one.longest.id]) for one in of if stages for cell in course.prefixes(one.longest)}
     planned.show(
         of,
         terminal.console(),
@@ -168,13 +164,8 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
         capacity=ready.capacity(),
         limit=jobs,
         stages=outlines,
-        predicted={},
+        predicted=predicted,
     )
-
-
-def _stages(cell: Cell, needs: host.NodeNeeds) -> tuple[Stage, ...]:
-    versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
-    return plan.stages(cell, release.load(cell.ref.release), needs=needs, versions=versions)
 
 
 @main.command()

@@ -1,7 +1,8 @@
 """Reads YAML and JSON files into checked values; every problem of a file is told at once."""
 
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -25,7 +26,14 @@ V = TypeVar("V")
 
 def decode(kind: type[V], raw: object) -> V:
     """`raw`, as json.loads gives it, as a value of the dataclass `kind`; ValueError when it does not fit."""
-    return TypeAdapter(kind).validate_python(raw)
+    made: V = _adapter(kind).validate_python(raw)  # type: ignore[arg-type] # a class is hashable, whatever V is
+    return made
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made once: it takes a hundred times longer than to decode a line of the journal with it."""
+    return TypeAdapter(kind)
 
 
 def load_yaml(text: str) -> object:

@@ -1,7 +1,8 @@
 """The one stream of facts of a run: one JSON line each, told to listeners as it is written, and read back later."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ FILE = "journal.jsonl"
 WHOLE = ""  # the step that is the whole cell
 JUDGED = "judged"  # the kind of line that ends a stage: `more` has the cell it makes (at), its topology and what it turned on (stage)
 LOOKED_AT_BYTES = 64 * 2**20  # of the newest journals, for how long a step took last time: a fifth of a second
+_CELL = re.compile(r'\{"at_s": [\d.e+]+, "kind": "\w+", "cell": "(?P<cell>[^"\\]*)"')  # how `write` begins a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +82,21 @@ def _masked(value: object) -> object:
     return mask(value) if isinstance(value, str) else value
 
 
-def read(path: Path, *, kinds: Sequence[str] = ()) -> Iterator[Line]:
-    """The lines of a journal, first to last, of these `kinds` only where any are given; a last line cut off by a killed run is left out."""
+def read(path: Path, *, cells: Container[str] | None = None, kinds: Sequence[str] = ()) -> Iterator[Line]:
+    """The lines of a journal, first to last, of `cells` and of `kinds` alone where they are given; a last line cut off by a killed run is
+    left out."""
     marks = tuple(f'"kind": "{kind}"' for kind in kinds)
     with path.open() as stream:
         for text in stream:
             if marks and not any(mark in text for mark in marks):
                 continue
+            if cells is not None and (cell := _CELL.match(text)) and cell["cell"] not in cells:
+                continue  # unread: a journal of a whole matrix has hundreds of MiB
             try:
                 line = decode(Line, json.loads(text))
             except ValueError:
                 continue
-            if not kinds or line.kind in kinds:
+            if (not kinds or line.kind in kinds) and (cells is None or line.cell in cells):
                 yield line
 
 

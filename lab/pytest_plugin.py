@@ -213,4 +213,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     with session.shown():
         console = terminal.console()
         terminal.show(session.run.matrix, console)
-        console.print(f"\nresults: {session.run.lab.folder} (matrix.json, matrix.md, junit.xml, cells/)", soft_wrap=True)
+        console.print(f"\nresults: {session.run.lab.folder} (matrix.html, matrix.md, matrix.json, junit.xml, cells/)", soft_wrap=True)

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import artifacts, cachedir, component, host, nodeimage, plan, playbooks, release, slots, toolchain
+from lab import artifacts, cachedir, component, host, nodeimage, plan, playbooks, preflight, release, slots, toolchain
 from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
-from lab.model import Cell
+from lab.model import Cell, Prediction, Site, Stage
 from lab.run import Keep
 from lab.schedule import Need
 from lab.watch import Patience
@@ -78,3 +78,16 @@ def capacity() -> Need:
     """What this host has for nodes now."""
     seen = host.facts()
     return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores)
+
+
+def stages(cell: Cell) -> tuple[Stage, ...]:
+    """The runs of the installer that `cell` would be on this host."""
+    versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
+    return plan.stages(cell, release.load(cell.ref.release), needs=host.node_needs(host.facts()), versions=versions)
+
+
+def predicted(cell: Cell, made: tuple[Stage, ...]) -> tuple[Prediction, ...]:
+    """What the preflight says of `cell`, with the addresses it would have in the first slot. made: `stages` of it or of a longer one."""
+    place = slots.slot(0)
+    site = Site(nodes=slots.layout(cell.topology, place), slot=place, ssh_config=Path("ssh_config"))
+    return preflight.predict(cell, release.load(cell.ref.release), made[: len(cell.ordering)], site)

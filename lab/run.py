@@ -27,6 +27,7 @@ from lab import (
     network,
     plan,
     playbooks,
+    preflight,
     release,
     result,
 )
@@ -127,6 +128,7 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
         }
         site, nodes = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
         site = replace(site, api_port=inventory.api_port(stages[0]))
+        seen.predicted = {one.id: preflight.predict(one, facts, stages[: len(one.ordering)], site) for one in of.cells}
         if plan.has_plain_network(cell, stages[0].addons):
             network.place(site)
         for stage in stages:

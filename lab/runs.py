@@ -28,11 +28,12 @@ from lab.journal import JUDGED, Journal, Line
 from lab.matrix import CellResult, LeftOutCell, Matrix
 from lab.model import Cell
 from lab.ready import FOLDER, Options, capacity
-from lab.reports import junit, markdown
+from lab.reports import html, junit, markdown
 from lab.run import Lab, run_course
 from lab.schedule import Job, Schedule
 
-REPORTS = (matrix.write, markdown.write, junit.write)
+REPORTS = (matrix.write, markdown.write, junit.write)  # after each cell
+PAGE_EACH_CELLS = 300  # with more the page, which takes seconds then, is written at the end alone
 Known = Callable[[Cell, str], tuple[str, ...]]
 
 
@@ -98,7 +99,8 @@ class Run:
             others = (one for one in self.matrix.cells if one.id != made.id)
             cells = sorted((*others, made), key=lambda one: self._place.get(one.id, len(self._place)))
             self.matrix = replace(self.matrix, cells=tuple(cells))
-            for write in REPORTS:
+            page = (html.write,) if len(self._asked.cells) <= PAGE_EACH_CELLS else ()
+            for write in (*REPORTS, *page):
                 write(self.matrix, self.lab.folder)
             if not self._results[made.id].done():
                 self._results[made.id].set_result(made)
@@ -135,6 +137,7 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
         empty = _empty(options, asked, folder.name, engine=engine, began_s=began_s)
         run = Run(lab, asked, empty=empty, kept=kept, of=of, forecast=forecast)
         stack.callback(run.give_up)
+        stack.callback(lambda: html.write(run.matrix, folder))
         stack.enter_context(Schedule(run.jobs(), capacity=forecast.capacity, over=lab.over, limit=options.limit))
         yield run
 

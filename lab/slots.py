@@ -9,10 +9,11 @@ from typing import Any
 
 from lab.command import run
 from lab.errors import BedError, HostError
-from lab.model import Slot
+from lab.model import Node, Role, Slot, Topology
 
 COUNT = 16
 LIMIT_S = 10
+FIRST = {"control-plane": 10, "worker": 30}  # host part of the first address of a role
 LOCK = "\0spraylab-slot-{}"  # abstract socket: one per network namespace, free as soon as its process dies
 
 
@@ -36,6 +37,17 @@ def slot(number: int) -> Slot:
 def address(place: Slot, host_part: int) -> str:
     """Address `host_part` in the subnet of `place`."""
     return str(ipaddress.ip_network(place.subnet)[host_part])
+
+
+def layout(topology: Topology, place: Slot) -> tuple[Node, ...]:
+    """The nodes of `topology` with their fixed addresses in `place`: control planes first, the client last."""
+    counts: tuple[tuple[Role, str, int], ...] = (("control-plane", "cp", topology.control_planes), ("worker", "w", topology.workers))
+    nodes = [
+        Node(name=f"{short}{number + 1}", role=role, address=address(place, FIRST[role] + number))
+        for role, short, count in counts
+        for number in range(count)
+    ]
+    return (*nodes, Node(name="client", role="client", address=place.client))
 
 
 def in_the_way(place: Slot, taken: Iterable[tuple[str, str]]) -> str:

@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from lab.deadline import now_s, pause_unless, ticks_s
 from lab.errors import LabError
+from lab.listeners import listeners
 from lab.model import API_PORT, Evidence, Fact, Node, Site, TaskEvent
 from lab.signature import Context, Signature, match
 
@@ -22,7 +23,6 @@ OTHER_PORTS = (10257, 10259)  # of the control plane beside the API server's: co
 SUSPECT = "kube-vip"
 Patience = Literal["early", "full"]
 KEPT = ("listeners", "containers")  # probes that the story of the ports is told from
-_LISTENER = re.compile(r'^LISTEN\s+\d+\s+\d+\s+\S+:(?P<port>\d+)\s+\S+\s+users:\(\("(?P<process>[^"]+)"')
 _RUNNING = re.compile(rf"\bRunning\s+{SUSPECT}\s")
 
 
@@ -174,7 +174,7 @@ def ports_story(samples: Sequence[Evidence], *, init_began_s: float | None = Non
     began_s = init_began_s if init_began_s is not None else min((fact.at_s for fact in facts), default=now_s())
     seen: dict[tuple[int, str, str], list[float]] = {}
     for fact in facts:
-        for port, process in _listeners(fact):
+        for port, process in listeners(fact.text):
             seen.setdefault((port, process, fact.node), []).append(fact.at_s - began_s)
     listening = tuple(
         Listening(port=port, process=process, node=node, since_s=min(at_s), until_s=max(at_s), samples=len(at_s))
@@ -195,16 +195,11 @@ def ports_story(samples: Sequence[Evidence], *, init_began_s: float | None = Non
     )
 
 
-def _listeners(fact: Fact) -> set[tuple[int, str]]:
-    found = (_LISTENER.match(line.strip()) for line in fact.text.splitlines())
-    return {(int(one["port"]), one["process"]) for one in found if one}
-
-
 def _runs(sample: Evidence, node: str) -> bool:
     """Whether kube-vip was there: its container ran, or a process of its name listened."""
     if any(_RUNNING.search(fact.text) for fact in sample.of("containers") if fact.node == node):
         return True
-    return any(process == SUSPECT for fact in sample.of("listeners") if fact.node == node for _, process in _listeners(fact))
+    return any(process == SUSPECT for fact in sample.of("listeners") if fact.node == node for _, process in listeners(fact.text))
 
 
 def _verdict(beside: int, *, taken: bool) -> Literal["refuted", "confirmed", "cannot tell"]:

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a fast test that changes this process's environment or leaves a child process."""
-    if request.node.get_closest_marker("real"):
+    if request.node.get_closest_marker("real") or request.node.get_closest_marker("browser"):  # a browser is shared by its tests
         yield
         return
     before, children = dict(os.environ), _children()

@@ -84,3 +84,12 @@ def vars_of(line: Line) -> dict[str, object]:
 
 def test_where_nothing_ran_no_duration_is_known(tmp_path: Path) -> None:
     assert journal.last_durations(tmp_path / "runs") == {}
+
+
+def test_lines_of_some_cells_can_be_read_alone(tmp_path: Path) -> None:
+    written = Journal(tmp_path)
+    for cell in ("a", "b", 'c"', "a"):
+        written.write(Line(at_s=1.5, kind="said", cell=cell, said='{"at_s": 1, "kind": "said", "cell": "a"'))
+    written.close()
+    assert [line.cell for line in journal.read(written.path, cells={"a"})] == ["a", "a"]
+    assert [line.cell for line in journal.read(written.path, cells=["b", 'c"'])] == ["b", 'c"']

@@ -10,12 +10,11 @@ from lab.deadline import until
 from lab.engine import Engine, NodeSpec
 from lab.errors import BedError
 from lab.host import HostFacts, NodeNeeds, facts, node_needs
-from lab.model import Completed, Node, Role, Site, Slot, Topology
+from lab.model import Completed, Node, Site, Slot, Topology
 from lab.owner import CELL, OWNER, SLOT, make_folder, this_process
 
 UP_LIMIT_S = 60.0  # to SSH on every node; 3 s is usual on 2 cores
 ASK_LIMIT_S = 5.0  # one try
-FIRST = {"control-plane": 10, "worker": 30}  # host part of the first address of a role
 MODULES = Path("/lib/modules")
 SSH_CONFIG = """\
 Host *
@@ -69,7 +68,7 @@ class Containers:
         self._held = slots.hold(self._wanted, (*slots.of_host(), *self._networks()))
         image = nodeimage.ensure(self._engine, say=self._say)
         place = self._held.slot
-        nodes = layout(self._topology, place)
+        nodes = slots.layout(self._topology, place)
         labels = {**self._owner.labels(), CELL: self._cell_id, SLOT: str(place.number)}
         self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=labels)
         public_key = self._keys(nodes)
@@ -171,17 +170,6 @@ class Containers:
 def _answer(site: Site, node: Node) -> Completed:
     """The last answer of `node` by SSH, the first good one if it came in time."""
     return until(lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S), lambda done: done.rc == 0, limit_s=UP_LIMIT_S, every_s=0.2)
-
-
-def layout(topology: Topology, place: Slot) -> tuple[Node, ...]:
-    """The nodes of `topology` with their fixed addresses in `place`: control planes first, the client last."""
-    counts: tuple[tuple[Role, str, int], ...] = (("control-plane", "cp", topology.control_planes), ("worker", "w", topology.workers))
-    nodes = [
-        Node(name=f"{short}{number + 1}", role=role, address=slots.address(place, FIRST[role] + number))
-        for role, short, count in counts
-        for number in range(count)
-    ]
-    return (*nodes, Node(name="client", role="client", address=place.client))
 
 
 def entry_env(node: Node, place: Slot, *, public_key: str, needs: NodeNeeds) -> dict[str, str]:

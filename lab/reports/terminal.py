@@ -1,6 +1,8 @@
 """The matrix and the reasons for every red cell, for people at a terminal."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from statistics import median
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -10,11 +12,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lab.ability import Ability
-from lab.matrix import COLOUR, GREEN, CellResult, Matrix, memory, ports_verdict, reason
+from lab.grid import counts, grid, notes
+from lab.matrix import COLOUR, GREEN, CellResult, Matrix, ports_verdict, reason
 from lab.model import CheckResult, Finding, Link, Verdict
 
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
 RULED_OUT_SHOWN = 12
+PORTS_SHOWN = 6  # cells in which who listened where is told; one is enough to answer the question
 PLAIN_WIDTH = 160
 
 
@@ -25,35 +29,84 @@ def console() -> Console:
 
 
 def show(matrix: Matrix, console: Console) -> None:
-    """Print the table, the chain of every cell that is not green, and where everything lies."""
+    """Print the table, the chain of every cell that is not green, once per cause, and where everything lies."""
     console.print(table(matrix))
-    for result in matrix.cells:
-        if result.verdict.outcome not in GREEN:
-            console.print(explanation(result))
+    for first, others in _by_cause(matrix):
+        console.print(explanation(first))
+        if others:
+            console.print(_same(first, others))
     for part in (*_measured(matrix), *_memory(matrix), *_ports(matrix), *_departures(matrix)):
         console.print(part)
 
 
 def table(matrix: Matrix) -> Table:
-    """One row per cell: what it is, its outcome and its reason."""
-    made = Table(title=f"{', '.join(matrix.scenarios)}: {len(matrix.cells)} cell(s)", title_justify="left", expand=True)
-    for name, ratio in (("playbooks", 3), ("Kubernetes", 2), ("ordering", 2), ("endpoint", 1), ("outcome", 1), ("after", 1), ("reason", 8)):
-        made.add_column(name, overflow="fold", ratio=ratio)
+    """One row per cell: what it is, its outcome and its reason. What all cells have in common stands in the title."""
+    made = Table(title=escape(_title(matrix)), title_justify="left", expand=True)
+    columns = [one for one in _columns() if one.ratio or len({one.of(result) for result in matrix.cells}) > 1]
+    for column in columns:
+        made.add_column(column.name, overflow="fold", no_wrap=not column.ratio, ratio=column.ratio)
+    for name in ("outcome", "after"):
+        made.add_column(name, no_wrap=True)
+    made.add_column("reason", overflow="fold", ratio=8)
     for result in matrix.cells:
         outcome = result.verdict.outcome
-        with_ = f" with {', '.join(result.mitigations)}" if result.mitigations else ""
-        made.add_row(
-            escape(result.ref + with_),
-            result.kube_version,
-            result.ordering,
-            result.endpoint,
-            Text(outcome.name, style=COLOUR[outcome]),
-            f"{result.verdict_after_s:.0f} s" if result.verdict_after_s is not None else "-",
-            escape(reason(result)),
-        )
+        after = f"{result.verdict_after_s:.0f} s" if result.verdict_after_s is not None else "-"
+        why = Text(reason(result))
+        for note in notes(result):
+            why.append(f"\n{note}", style="dim")
+        made.add_row(*(escape(column.of(result)) for column in columns), Text(outcome.name, style=COLOUR[outcome]), after, why)
     for left_out in matrix.left_out:
-        made.add_row(escape(left_out.id), "", "", "", Text("SKIP", style="dim"), "-", escape(left_out.because))
+        made.add_row(*[""] * len(columns), Text("SKIP", style="dim"), "-", escape(f"{left_out.id}: {left_out.because}"))
     return made
+
+
+def _title(matrix: Matrix) -> str:
+    told = [f"{len(matrix.cells)} cell(s)"]
+    if len(matrix.cells) > 1:
+        told.append(", ".join(f"{number} {outcome.name}" for outcome, number in counts(matrix).items()))
+    told += [f"all: {', '.join(common)}"] if (common := grid(matrix).common) else []
+    return f"{', '.join(matrix.scenarios)}: {'; '.join(told)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """Of the table. `ratio`: of the room that is left; one without is as wide as its text, and there only when its cells differ."""
+
+    name: str
+    of: Callable[[CellResult], str]
+    ratio: int | None = None
+
+
+def _columns() -> tuple[_Column, ...]:
+    return (
+        _Column(name="playbooks", of=lambda one: ", ".join((one.ref, *(f"with {name}" for name in one.mitigations))), ratio=2),
+        _Column(name="Kubernetes", of=lambda one: one.kube_version),
+        _Column(name="topology", of=lambda one: one.topology),
+        _Column(name="ordering", of=lambda one: one.ordering, ratio=3),
+        _Column(name="endpoint", of=lambda one: one.endpoint),
+        _Column(name="network", of=lambda one: one.network),
+    )
+
+
+def _by_cause(matrix: Matrix) -> list[tuple[CellResult, list[CellResult]]]:
+    """Every cell that is not green: the first with its cause, and the others with it; where no cause is known, each is its own."""
+    found: dict[str, tuple[CellResult, list[CellResult]]] = {}
+    for result in matrix.cells:
+        if result.verdict.outcome not in GREEN:
+            key = f"{result.verdict.outcome.name} {result.verdict.cause}" if result.verdict.cause else result.id
+            if key in found:
+                found[key][1].append(result)
+            else:
+                found[key] = (result, [])
+    return list(found.values())
+
+
+def _same(first: CellResult, others: list[CellResult]) -> RenderableType:
+    """The other cells with the cause that `first` has."""
+    top = Tree(Text(f"the same cause, {first.verdict.cause}, in {len(others)} more; matrix.html has the lines that prove it in each"))
+    for other in others:
+        top.add(Text(f"{other.id}: {other.verdict.ended}" if other.verdict.ended else other.id))
+    return Padding(top, (0, 0, 0, 4))
 
 
 def explanation(result: CellResult) -> RenderableType:
@@ -78,8 +131,8 @@ def explanation(result: CellResult) -> RenderableType:
         branch = top.add("where to look")
         for path in verdict.look_at:
             branch.add(Text(path))
-    if result.evidence:
-        top.add(Text(f"evidence: {result.evidence}"))
+    for line in (*notes(result), *([f"evidence: {result.evidence}"] if result.evidence else [])):
+        top.add(Text(line))
     return Padding(top, (1, 0, 0, 0))
 
 
@@ -114,22 +167,34 @@ def _place(link: Link) -> str:
 
 
 def _measured(matrix: Matrix) -> Iterator[RenderableType]:
-    told = [(result, one) for result in matrix.cells for one in result.checks if one.measured]
-    if told:
+    """What checks measured, over all cells; matrix.md has it by cell."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for one in (check for result in matrix.cells for check in result.checks):
+        for name, value in one.measured:
+            found.setdefault((one.check, name), []).append(value)
+    if found:
         tree = Tree(Text("what was measured", style="bold"))
-        for result, one in told:
-            numbers = ", ".join(f"{name}: {value:g}" for name, value in one.measured)
-            tree.add(Group(Text(f"{one.check} on {one.node}, {result.id}"), Text(numbers, style="dim")))
+        for (check, name), values in found.items():
+            spread = (
+                f"{min(values):g} to {max(values):g}, median {median(values):g}, {len(values)} times"
+                if len(values) > 1
+                else f"{values[0]:g}"
+            )
+            tree.add(Text(f"{check}, {name}: {spread}"))
         yield Padding(tree, (1, 0, 0, 0))
 
 
 def _memory(matrix: Matrix) -> Iterator[RenderableType]:
-    told = [result for result in matrix.cells if result.memory_mib]
-    if told:
-        tree = Tree(Text("memory of the nodes, the most each used when it was looked at", style="bold"))
-        for result in told:
-            tree.add(Group(Text(result.id), Text(memory(result), style="dim")))
-        yield Padding(tree, (1, 0, 0, 0))
+    """The most that nodes of each topology used, over all cells; matrix.md has it by cell."""
+    most: dict[str, dict[str, float]] = {}
+    for result in matrix.cells:
+        nodes = most.setdefault(result.topology, {})
+        nodes |= {name: max(used, nodes.get(name, 0.0)) for name, used in result.memory_mib.items()}
+    for topology, nodes in most.items():
+        if nodes:
+            each = ", ".join(f"{name} {used:.0f} MiB" for name, used in nodes.items())
+            text = f"memory of the nodes of {topology}, the most that any cell saw: {each}; together {sum(nodes.values()):.0f} MiB"
+            yield Padding(Text(text), (1, 0, 0, 0))
 
 
 def _ports(matrix: Matrix) -> Iterator[RenderableType]:
@@ -137,8 +202,10 @@ def _ports(matrix: Matrix) -> Iterator[RenderableType]:
     if told:
         title = f'"kube-vip occupies ports 6443, 10259 and 10257": {ports_verdict(matrix)}, by the listeners sampled through kubeadm init'
         tree = Tree(Text(title, style="bold"))
-        for result, ports in told:
+        for result, ports in told[:PORTS_SHOWN]:
             tree.add(Group(Text(result.id), Text(ports, style="dim")))
+        if len(told) > PORTS_SHOWN:
+            tree.add(Text(f"and {len(told) - PORTS_SHOWN} more cells, which matrix.md has"))
         yield Padding(tree, (1, 0, 0, 0))
 
 

@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from lab import slots
-from lab.beds.containers import entry_env, layout, limits, mounts
+from lab.beds.containers import entry_env, limits, mounts
 from lab.host import facts, node_needs
 from lab.model import Topology
 from tests.test_host import lay_out
 
 
 def test_nodes_stand_control_planes_first_and_the_client_last_at_fixed_addresses() -> None:
-    nodes = layout(Topology(control_planes=3, workers=2), slots.slot(1))
+    nodes = slots.layout(Topology(control_planes=3, workers=2), slots.slot(1))
     assert [(node.name, node.role, node.address) for node in nodes] == [
         ("cp1", "control-plane", "10.231.1.10"),
         ("cp2", "control-plane", "10.231.1.11"),
@@ -23,13 +23,13 @@ def test_nodes_stand_control_planes_first_and_the_client_last_at_fixed_addresses
 
 def test_a_node_is_told_where_a_cgroup2_tree_of_its_own_is_to_stand(tmp_path: Path) -> None:
     place, needs = slots.slot(0), node_needs(facts(lay_out(tmp_path, cgroup="hybrid")))
-    first, _ = layout(Topology(control_planes=1), place)
+    first, _ = slots.layout(Topology(control_planes=1), place)
     assert entry_env(first, place, public_key="k", needs=needs)["SPRAYLAB_CGROUP2"] == "/sys/fs/cgroup/unified"
 
 
 def test_members_route_through_the_client_and_the_client_routes_nowhere(tmp_path: Path) -> None:
     place, needs = slots.slot(0), node_needs(facts(lay_out(tmp_path)))
-    first, client = layout(Topology(control_planes=1), place)
+    first, client = slots.layout(Topology(control_planes=1), place)
     assert entry_env(first, place, public_key="k", needs=needs) == {
         "SPRAYLAB_AUTHORIZED_KEY": "k",
         "SPRAYLAB_ROUTE": "10.231.0.2",
@@ -57,6 +57,6 @@ def test_what_this_host_cannot_show_is_declared(tmp_path: Path, laid_out: dict[s
 
 
 def test_members_see_the_artifacts_and_the_client_does_not(tmp_path: Path) -> None:
-    first, client = layout(Topology(control_planes=1), slots.slot(0))
+    first, client = slots.layout(Topology(control_planes=1), slots.slot(0))
     assert (tmp_path, "/opt/lab") in mounts(first, tmp_path)
     assert "/opt/lab" not in [inside for _, inside in mounts(client, tmp_path)]

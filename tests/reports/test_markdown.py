@@ -1,9 +1,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+from lab.matrix import Matrix
 from lab.model import CheckResult, Outcome
 from lab.reports import markdown
-from tests import made
+from tests import made, orderings
 
 
 def test_the_table_has_a_row_per_cell_and_per_left_out_cell() -> None:
@@ -65,3 +66,69 @@ def test_what_was_measured_and_the_memory_of_nodes_are_told() -> None:
     without = markdown.text(made.matrix(made.result()))
     assert "measured" not in without
     assert "emory" not in without
+
+
+def large(times: int) -> Matrix:
+    whole = orderings.matrix()
+    more = (replace(one, id=f"{one.id}:with-{number}", mitigations=(str(number),)) for number in range(times) for one in whole.cells)
+    return replace(whole, cells=(*whole.cells, *more))
+
+
+def test_a_matrix_begins_with_a_grid_of_symbols_and_folds_the_rest_away() -> None:
+    text = markdown.text(orderings.matrix())
+    grid = text[text.index("| ordering | replica of v2.25.0 | replica of v2.25.1 |") : text.index("<details>")].splitlines()
+    assert len([line for line in grid if line.startswith("|")]) == 2 + 26
+    assert "| kube-vip+metallb | ❌<sup>u</sup> | ❌<sup>p</sup> |" in grid
+    assert "| cilium > metallb > kube-vip | 💥 | ⏭ |" in grid
+    assert "<sup>p</sup> predicted, and seen; <sup>n</sup> predicted, and not seen" in text
+    assert text.count("<details") == text.count("</details>")
+
+
+def test_one_cell_needs_no_grid_and_is_not_folded_away() -> None:
+    text = markdown.text(replace(made.matrix(made.result(made.RED)), left_out=()))
+    assert "| ordering | replica" not in text
+    assert "<details open><summary>❌ FAIL" in text
+
+
+def test_predictions_shared_verdicts_and_the_host_stand_beside_the_reason() -> None:
+    text = markdown.text(orderings.matrix())
+    assert "two controllers quarrel over one Service; predicted two-controllers-for-one-service: seen |" in text
+    assert "; as replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip..metallb:vip:containers |" in text
+    assert "; host: steal 31 % for 20 s; run queue 9 on 2 cores |" in text
+    assert "- `two-controllers-for-one-service`, seen: kube-vip and MetalLB both serve Services" in text
+
+
+def test_markup_in_evidence_is_text() -> None:
+    text = markdown.text(made.matrix(made.result(replace(made.LOST, summary="<img src=x> </details>"))))
+    assert "<img" not in text
+    assert "&lt;/details>" in text
+
+
+def test_a_red_cell_that_was_judged_elsewhere_has_no_details_of_its_own() -> None:
+    own = made.result(made.RED, name="own")
+    text = markdown.text(made.matrix(own, replace(made.result(made.RED, name="shared"), judged_in="own")))
+    assert text.count("1. the VIP is on no interface") == 1
+    assert "; as own |" in text
+
+
+def test_52_cells_fit_into_a_comment_whole() -> None:
+    text = markdown.text(orderings.matrix())
+    assert len(text.encode()) <= markdown.LIMIT_BYTES
+    assert "cut:" not in text
+
+
+def test_what_is_too_long_is_cut_said_and_still_closed() -> None:
+    text = markdown.text(large(times=19))
+    assert len(text.encode()) <= markdown.LIMIT_BYTES
+    said = text.splitlines()[-1]
+    assert said.startswith("A comment holds no more than 65536 characters; cut: ")
+    assert "rows" in said
+    assert "details of red cells" in said
+    assert text.count("<details") == text.count("</details>")
+    assert "| kube-vip+metallb |" in text
+
+
+def test_details_of_each_cause_are_the_last_to_be_cut() -> None:
+    text = markdown.text(large(times=19))
+    for cause in ("kube-vip-admin-conf-forbidden, F-01", "two-controllers-for-one-service`, F-31", "a node went away"):
+        assert cause.replace(", F-01", "") in text

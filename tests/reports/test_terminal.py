@@ -7,7 +7,7 @@ from lab.ability import Ability
 from lab.matrix import Matrix
 from lab.model import CheckResult, Outcome
 from lab.reports import terminal
-from tests import made
+from tests import made, orderings
 
 
 def shown(matrix: Matrix) -> str:
@@ -76,8 +76,40 @@ def test_what_was_measured_and_the_memory_of_nodes_are_told() -> None:
         check="failover", node="client", outcome=Outcome.PASS, said="back", measured=(("without API s", 6.25), ("holders at once", 1.0))
     )
     text = shown(made.matrix(replace(made.result(), checks=(measured,), memory_mib={"cp1": 590.2, "client": 12.0})))
-    assert "without API s: 6.25, holders at once: 1" in text
+    assert "failover, without API s: 6.25" in text
     assert "cp1 590 MiB, client 12 MiB; together 602 MiB" in text
+    slower = replace(measured, measured=(("without API s", 8.25), ("holders at once", 1.0)))
+    both = shown(made.matrix(replace(made.result(), checks=(measured, slower))))
+    assert "without API s: 6.25 to 8.25, median 7.25, 2 times" in both
     without = shown(made.matrix(made.result()))
     assert "measured" not in without
     assert "emory" not in without
+
+
+def test_a_column_in_which_all_cells_agree_stands_in_the_title_instead() -> None:
+    header, one = shown(replace(made.matrix(made.result()), left_out=())).splitlines()[1:3], made.result()
+    assert "Kubernetes" not in " ".join(header)
+    text = shown(made.matrix(one, replace(one, kube_version="v1.28.6", topology="3cp", network="none")))
+    assert all(name in text for name in ("Kubernetes", "topology", "network", "v1.28.6", "3cp"))
+    assert "all: replica of v2.25.0, Kubernetes v1.29.5" in shown(replace(made.matrix(one), left_out=()))
+
+
+def test_predictions_shared_verdicts_and_the_host_stand_below_the_reason() -> None:
+    text = " ".join(shown(orderings.matrix()).split())
+    assert "predicted two-controllers-for-one-service: seen" in text
+    assert "as replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip..metallb:vip:containers" in text
+    assert "host: steal 31 % for 20 s" in text
+
+
+def test_a_cause_that_many_cells_have_is_explained_once() -> None:
+    text = shown(orderings.matrix())
+    assert text.count("from symptom to cause (kube-vip-admin-conf-forbidden") == 1
+    assert "the same cause, kube-vip-admin-conf-forbidden, in 10 more" in text
+    assert text.count("UNKNOWN  replica-v") == 2  # nobody knows whether what two unexplained cells have is the same
+
+
+def test_52_cells_are_told_on_a_few_screens() -> None:
+    whole = orderings.matrix()
+    assert "1 ERROR, 12 FAIL, 2 UNKNOWN, 36 PASS, 1 SKIP" in " ".join(shown(whole).split())
+    assert len(shown(whole).splitlines()) < 4 * len(whole.cells)
+    assert "and 45 more cells, which matrix.md has" in shown(whole)
