@@ -83,6 +83,7 @@ class Rule:
     look: Callable[[Look], Iterator[str]]
 
 
+@cache
 def rules() -> tuple[Rule, ...]:
     """The rules of every file of lab/rules/, each of which exports RULES."""
     names = sorted(path.stem for path in (Path(__file__).parent / "rules").glob("[!_]*.py"))

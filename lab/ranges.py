@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
 
@@ -21,6 +22,7 @@ class Range:
         return self.first <= other.last and other.first <= self.last
 
 
+@lru_cache(maxsize=4096)  # a plan of thousands of cells asks for the same few
 def parse(text: str) -> Range:
     """A network, `first-last` or one address; ValueError says what is wrong."""
     first, dash, last = (part.strip() for part in text.partition("-"))

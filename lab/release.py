@@ -37,7 +37,8 @@ class KubeVip:
 class Release:
     """`name` as references say it, `tag` and `commit` as its repository does; `kube_version` is its default; `file_urls`:
     whether its download role takes file:// URLs, which feed a node without a network; `kube_proxy_replacement`: values of
-    cilium_kube_proxy_replacement that turn it on; `defaults`: variable -> its default."""
+    cilium_kube_proxy_replacement that turn it on; `one_operator_on_one_node`: of Cilium, whatever is asked;
+    `defaults`: variable -> its default."""
 
     name: str
     tag: str
@@ -49,6 +50,7 @@ class Release:
     file_urls: bool
     kube_vip: KubeVip
     kube_proxy_replacement: tuple[object, ...]
+    one_operator_on_one_node: bool
     defaults: Mapping[str, object]
 
     def version(self, component: str, kube_version: str) -> str:
@@ -92,6 +94,7 @@ class ReleaseSchema(Schema):
     file_urls: bool = True
     kube_vip: KubeVipSchema
     cilium_kube_proxy_replacement: list[str | bool]
+    cilium_one_operator_on_one_node: bool
     defaults: dict[str, object]
 
 
@@ -116,6 +119,7 @@ def load(release: str, *, folder: Path = FOLDER) -> Release:
         file_urls=schema.file_urls,
         kube_vip=KubeVip(**schema.kube_vip.model_dump()),
         kube_proxy_replacement=tuple(schema.cilium_kube_proxy_replacement),
+        one_operator_on_one_node=schema.cilium_one_operator_on_one_node,
         defaults=schema.defaults,
     )
 

@@ -1,5 +1,10 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from lab.model import Node
+from tests import made
 from tests.rules.lint import pools, said
 
 STOPS = "kube_proxy_mode is ipvs without kube_proxy_strict_arp, which stops the installer at"
@@ -82,7 +87,13 @@ def test_a_replacement_that_the_release_does_not_know_is_named(value: object, *,
     assert said("kube-proxy replacement", "kube-vip", cilium_kube_proxy_replacement=value) == ""
 
 
-@pytest.mark.parametrize(("replicas", "told"), [(1, False), (2, True), ("2", True)])
-def test_two_operators_need_two_nodes(replicas: object, *, told: bool) -> None:
-    assert bool(said("nodes for Cilium's operator", "cilium", cilium_operator_replicas=replicas)) is told
-    assert said("nodes for Cilium's operator", "kube-vip", cilium_operator_replicas=replicas) == ""
+@pytest.mark.parametrize(("replicas", "told"), [(2, False), (3, True), ("3", True), ("x", False)])
+def test_three_operators_need_three_nodes(tmp_path: Path, replicas: object, *, told: bool) -> None:
+    one = made.site(tmp_path)
+    two = replace(one, nodes=(*one.control_planes, Node(name="w1", role="worker", address="10.231.0.30"), one.client))
+    assert bool(said("nodes for Cilium's operator", "cilium", site=two, cilium_operator_replicas=replicas)) is told
+    assert said("nodes for Cilium's operator", "kube-vip", site=two, cilium_operator_replicas=replicas) == ""
+
+
+def test_a_release_that_takes_one_operator_on_one_node_is_not_warned_of_two() -> None:
+    assert said("nodes for Cilium's operator", "cilium", cilium_operator_replicas=2) == ""
