@@ -65,7 +65,7 @@ def main(*, count: int, ref: str, topology: str, write: bool) -> None:
     with interrupted_by_sigterm(), _cluster(cell) as cluster:
         ended = _repeat(count, cluster, found)
         about = _about(cell, cluster)
-    table = "\n".join([about, "", HEAD, *(_row(name, all_of) for name, all_of in found.items())]) + "\n"
+    table = "\n".join([about, "", HEAD, *_rows(found)]) + "\n"
     print(f"\n{table}")
     if write:
         before, _, rest = PAGE.read_text().partition(BEGIN)
@@ -91,10 +91,20 @@ def _repeat(count: int, cluster: Cluster, found: dict[str, list[Failover]]) -> s
 def _told(one: Failover) -> str:
     seen, after = one.seen, one.after
     return (
-        f"{one.lost} -> {one.holder}, without the API {seen.without_s:.2f} s in {seen.gaps} gap(s) of {seen.samples} samples, "
+        f"{one.lost}{' (led etcd)' if one.led else ''} -> {one.holder}, "
+        f"without the API {seen.without_s:.2f} s in {seen.gaps} gap(s) of {seen.samples} samples, "
         f"{max(seen.holders, after.holders)} holder(s), {max(seen.macs, after.macs)} MAC(s); "
         f"mended in {one.mended_s:.0f} s, without the API {after.without_s:.2f} s; load {os.getloadavg()[0]:.0f}"
     )
+
+
+def _rows(found: Mapping[str, list[Failover]]) -> Iterator[str]:
+    """A row per way; and for a node that went off, whose member of etcd goes with it, one for each of what that member was."""
+    for name, all_of in found.items():
+        yield _row(name, all_of)
+        if any(way.needs_power for way in WAYS if way.name == name):
+            yield _row(f"{name}: it led etcd", [one for one in all_of if one.led])
+            yield _row(f"{name}: it did not", [one for one in all_of if one.led is False])
 
 
 def _row(name: str, all_of: list[Failover]) -> str:

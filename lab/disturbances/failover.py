@@ -5,6 +5,7 @@ the client and on every control plane look every 100 ms; they run on the nodes, 
 """
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,10 +43,11 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failover:
-    """What one loss of the holder gave. `seen`: until it was mended; `after`: from then on; `holder`: afterwards; `whole`: what the
-    cluster said at the end, empty when it is as before."""
+    """What one loss of the holder gave. `led`: whether it led etcd, None where nobody told; `seen`: until it was mended; `after`: from
+    then on; `holder`: who held the VIP just before; `whole`: what the cluster said at the end, empty when it is as it was."""
 
     lost: str
+    led: bool | None
     holder: str
     seen: outage.Outage
     after: outage.Outage
@@ -59,7 +61,7 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
     if len(holders) != 1:
         return f"the VIP is on {' and '.join(holders) or 'no node'} before anything is broken"
     lost = next(node for node in target.site.control_planes if node.name == holders[0])
-    ready = _ready(target)
+    ready, leader = _ready(target), _etcd_leader(target)
     with _sampling(target) as sampled:
         pause(LEAD_S)
         from_s = _clock(target)
@@ -79,7 +81,8 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
         client, nodes = sampled()
     seen = outage.measure(client, nodes, from_s=from_s, to_s=to_s)
     after = outage.measure(client, nodes, from_s=to_s, to_s=end_s)
-    return Failover(lost=lost.name, holder=holder, seen=seen, after=after, mended_s=end_s - to_s, whole=whole)
+    led = leader == lost.name if leader else None
+    return Failover(lost=lost.name, led=led, holder=holder, seen=seen, after=after, mended_s=end_s - to_s, whole=whole)
 
 
 def _act(way: Way, target: Target, power: Power | None) -> Answer:
@@ -92,11 +95,13 @@ def _act(way: Way, target: Target, power: Power | None) -> Answer:
     back = "never stopped answering" if not seen.gaps else f"did not answer for {seen.without_s:.1f} s"
     if seen.back_s is None:
         back = f"did not answer again within {seen.without_s:.0f} s"
-    said = f"{found.lost} held the VIP; {way.name}: the API through it {back}; afterwards {found.holder} held it; at most "
+    said = f"{found.lost} held the VIP{' and led etcd' if found.led else ''}; {way.name}: the API through it {back}; "
+    said += f"afterwards {found.holder} held it; at most "
     said += f"{max(seen.holders, after.holders)} node(s) at once had it and {max(seen.macs, after.macs)} MAC(s) answered ARP for it"
     said += f"; mended: {after.without_s:.1f} s without the API, " if after.gaps else "; mended: "
     said += found.whole or f"all as before after {found.mended_s:.0f} s"
     measured = (
+        *((("it led etcd", float(found.led)),) if found.led is not None else ()),
         ("without API s", round(seen.without_s, 2)),
         ("without API while mended s", round(after.without_s, 2)),
         ("holders at once", float(max(seen.holders, after.holders))),
@@ -124,6 +129,18 @@ def _ready(target: Target) -> str:
     return target.run(
         "kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o jsonpath=%s", path, node=target.site.control_planes[0]
     ).text
+
+
+def _etcd_leader(target: Target) -> str:
+    """The control plane whose member of etcd leads; empty where nobody told. Without a leader no lease can be taken."""
+    nodes, folder = target.site.control_planes, "/etc/ssl/etcd/ssl"
+    keys = f"--cacert {folder}/ca.pem --cert {folder}/admin-{nodes[0].name}.pem --key {folder}/admin-{nodes[0].name}-key.pem"
+    endpoints = {f"https://{node.address}:2379": node.name for node in nodes}
+    done = target.run(f"etcdctl --endpoints {','.join(endpoints)} {keys} endpoint status -w json", node=nodes[0])
+    if done.rc != 0:
+        return ""
+    members = [(endpoints[one["Endpoint"]], one["Status"]) for one in json.loads(done.text)]
+    return next((name for name, status in members if status["leader"] == status["header"]["member_id"]), "")
 
 
 def _unwell(target: Target, ready: str) -> str:

@@ -20,6 +20,15 @@ NODE, KUBELET, KUBE_VIP = WAYS
 NEXT = {"cp1": "cp2", "cp2": "cp3", "cp3": "cp1"}
 
 
+def member(name: str, *, leads: bool) -> dict[str, object]:
+    """One member of etcd as etcdctl tells of it."""
+    number = int(name[2:])
+    return {
+        "Endpoint": f"https://10.231.0.{9 + number}:2379",
+        "Status": {"header": {"member_id": number}, "leader": number if leads else 99, "raftTerm": 4},
+    }
+
+
 @dataclass
 class Cluster:
     """Three control planes whose clock the samples follow. `away`: seconds without the API after a loss; `stays`: the lost node keeps
@@ -31,6 +40,7 @@ class Cluster:
     stays: bool = False
     unwell: bool = False
     silent: bool = False
+    leader: str = "cp3"
     now_s: float = 1000.0
     lost_s: float | None = None
     lost: str = ""
@@ -79,6 +89,8 @@ class Cluster:
             self.lose(name)
         if line.startswith("cat "):
             return 0, "" if self.silent else "\n".join(json.dumps(one) for one in self._samples(name))
+        if line.startswith("etcdctl"):
+            return (0, json.dumps([member(one, leads=one == self.leader) for one in NEXT])) if self.leader else (1, "deadline exceeded")
         if "is-active kubelet" in line and self.unwell:
             return 3, "inactive"
         answers = {"livez": "ok", "crictl ps": "8f4d1c0a9b7e", "kubectl": "cp1=True cp2=True cp3=True w1=True "}
@@ -114,6 +126,21 @@ def test_a_vip_that_moves_is_a_failover_and_its_time_is_measured(tmp_path: Path,
     assert measured["without API s"] == pytest.approx(0.3, abs=0.06)
     assert measured["holders at once"] == 1
     assert measured["MACs at once"] == 1
+
+
+@pytest.mark.parametrize(
+    ("leader", "said", "number"), [("cp1", "cp1 held the VIP and led etcd; ", 1.0), ("cp2", "cp1 held the VIP; ", 0.0)]
+)
+def test_a_holder_that_also_led_etcd_is_told_apart(tmp_path: Path, leader: str, said: str, number: float) -> None:
+    answer = look(tmp_path, NODE, Cluster(leader=leader))
+    assert answer.said.startswith(said)
+    assert dict(answer.measured)["it led etcd"] == number
+
+
+def test_who_leads_etcd_is_not_guessed(tmp_path: Path) -> None:
+    answer = look(tmp_path, NODE, Cluster(leader=""))
+    assert answer.ok is True
+    assert "it led etcd" not in dict(answer.measured)
 
 
 def test_a_vip_that_nobody_misses_is_said_to_have_stayed(tmp_path: Path) -> None:
