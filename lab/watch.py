@@ -16,7 +16,8 @@ from lab.listeners import listeners
 from lab.model import API_PORT, Evidence, Fact, Node, Site, TaskEvent
 from lab.signature import Context, Signature, match
 
-EVERY_S = 2.0  # between two samples; one costs the node about a second of one core
+EVERY_S = 2.0  # between two samples while kubeadm init runs; one costs the node about a second of one core
+CALM_S = 8.0  # between two samples while it does not: then nothing is stopped, and the host has better things to do
 JOIN_S = 60.0  # a sample that was begun is waited for; its own limits are shorter
 INIT_ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
 OTHER_PORTS = (10257, 10259)  # of the control plane beside the API server's: controller manager, scheduler
@@ -136,7 +137,12 @@ class Watch:
         return Story(samples=self._taken, missed=tuple(self._missed), ports=ports, stopped_for=self._stopped_for, held_s=self._held_s)
 
     def _watch(self) -> None:
+        calm_s = 0.0
         while not pause_unless(self._over, EVERY_S):
+            calm_s += EVERY_S
+            if not self._in_init and calm_s < CALM_S:
+                continue
+            calm_s = 0.0
             try:
                 self.look()
             except Exception as error:  # noqa: BLE001 - the border of the thread: a fault must not end the watch unheard

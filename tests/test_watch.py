@@ -187,6 +187,7 @@ def test_each_sample_is_written_with_only_what_is_new() -> None:
 
 def test_the_watch_samples_beside_the_block_and_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "EVERY_S", 0.001)
+    monkeypatch.setattr(watch, "CALM_S", 0.001)
     with watching(nodes := Nodes()) as watched:
         heard(watched, "start")
         assert watched.stop.wait(timeout=10.0)
@@ -197,6 +198,7 @@ def test_the_watch_samples_beside_the_block_and_ends_with_it(monkeypatch: pytest
 
 def test_a_fault_of_a_sample_is_told_and_the_watch_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "EVERY_S", 0.001)
+    monkeypatch.setattr(watch, "CALM_S", 0.001)
     nodes, faults = Nodes(), iter([LookupError("no such field"), OSError(28, "no space left")])
 
     def sample(node: Node) -> Iterable[Fact]:
@@ -213,6 +215,7 @@ def test_a_fault_of_a_sample_is_told_and_the_watch_goes_on(monkeypatch: pytest.M
 
 def test_after_a_fault_of_a_sample_a_failure_must_hold_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "EVERY_S", 0.001)
+    monkeypatch.setattr(watch, "CALM_S", 0.001)
     nodes = Nodes()
     asked: list[str] = []
 
@@ -281,3 +284,17 @@ def test_without_kube_vip_nothing_can_be_told(samples: list[Evidence]) -> None:
 def test_an_ended_container_beside_a_running_one_of_another_name_is_not_kube_vip() -> None:
     containers = f"{RUNS.replace('Running', 'Exited')}\na60d5673235ed  x  52 seconds ago  Running  kube-apiserver  0  y  kube-apiserver-cp1"
     assert ports_story([at(1, listeners=API, containers=containers)]).verdict == "cannot tell"
+
+
+def test_outside_of_kubeadm_init_samples_are_taken_at_longer_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "EVERY_S", 0.001)
+    nodes, taken = Nodes(), Event()
+
+    def sample(node: Node) -> Iterable[Fact]:
+        taken.set()
+        return nodes.sample(node)
+
+    with watching(nodes, sample=sample) as watched:
+        assert not taken.wait(0.3)  # CALM_S has not passed
+        heard(watched, "start")
+        assert taken.wait(20)

@@ -27,6 +27,21 @@ cells:
 """
 
 
+SUBSET = """\
+name: subset
+about: what every change must show with all three addons
+defaults: {kubernetes: [v1.29.5]}
+mitigations:
+  no-advertisement:
+    why: metallb_config without layer2, which makes a pool and no L2Advertisement
+    variables: {metallb_config: {address_pools: {primary: {ip_range: ["{pool}"], auto_assign: true}}}}
+cells:
+  - {refs: [replica@v2.25.1], orderings: [cilium > kube-vip > metallb, kube-vip+metallb+cilium, cilium]}
+  - {refs: [replica@v2.25.0], orderings: [kube-vip+metallb+cilium, kube-vip > metallb]}
+  - {refs: [replica@v2.25.1], orderings: [metallb], mitigations: [no-advertisement]}
+"""
+
+
 class Job(NamedTuple):
     """A run of the command: how it ended, its folder, and its matrix."""
 
@@ -38,6 +53,10 @@ class Job(NamedTuple):
         """The only cell whose id holds `part`."""
         (found,) = [result for result in self.matrix.cells if part in result.id]
         return found
+
+    def again(self) -> Matrix:
+        """Its matrix as it stands now."""
+        return matrix.read(self.folder)
 
 
 def spraylab(*words: str, cwd: Path) -> Completed:
@@ -76,3 +95,11 @@ def patient_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("patient")
     (folder / "short-init.yaml").write_text(SHORT)
     return job("repro", "short-init.yaml", "--patience", "full", cwd=folder)
+
+
+@pytest.fixture(scope="session")
+def orderings_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """All three addons: six cells on five sets of nodes."""
+    folder = tmp_path_factory.mktemp("orderings")
+    (folder / "subset.yaml").write_text(SUBSET)
+    return job("repro", "subset.yaml", cwd=folder)
