@@ -151,7 +151,8 @@ def list_(name: str | None) -> None:
 @click.option("-k", "only", default="", help="Only cells whose id has this in it.")
 def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool) -> None:
     """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
-    cells = tuple(cell for cell in scenario.load(_scenario(name), check=ready.installable).cells if only in cell.id)
+    read = scenario.load(_scenario(name), check=ready.installable)
+    cells = tuple(cell for cell in read.cells if only in cell.id)
     if not cells:
         raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
     of = course.courses(cells, reuse=not no_reuse)
@@ -165,6 +166,7 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
         limit=jobs,
         stages=outlines,
         predicted=predicted,
+        left_out={one.cell.id: one.because for one in read.left_out if only in one.cell.id},
     )
 
 

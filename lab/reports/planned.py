@@ -27,14 +27,18 @@ def show(
     limit: int | None,
     stages: Mapping[str, Sequence[Stage]],
     predicted: Mapping[str, Sequence[Prediction]],
+    left_out: Mapping[str, str],
 ) -> None:
-    """Print `courses`. stages: longest cell's id -> its stages, told in full where there are any; predicted: cell id -> the preflight."""
+    """Print `courses`. stages: longest cell's id -> its stages, told in full where there are any; predicted: cell id -> the preflight;
+    left_out: id of a cell that is not run -> why."""
     if sum(len(one.cells) for one in courses) > LAID_OUT:
         console.out("\n".join(_lines(courses, known)), highlight=False)
     else:
         console.print(table(courses, known))
     for one in courses if stages else ():
         console.print(tree(one, stages.get(one.longest.id, ()), predicted))
+    for name, because in left_out.items():
+        console.print(f"{name}: not run, {because}", style="dim", soft_wrap=True, highlight=False, markup=False)
     cells = sum(len(one.cells) for one in courses)
     runs = sum(len(one.longest.ordering) for one in courses)
     whole = estimate.whole_s(courses, known, capacity=capacity, limit=limit)

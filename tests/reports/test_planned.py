@@ -27,6 +27,7 @@ def shown(*, in_full: bool = False, known: Known | None = None) -> str:
         limit=None,
         stages={LONG.id: STAGES} if in_full else {},
         predicted={LONG.id: (Prediction(rule="pool-overlap", signature="x", says="the pool holds the VIP"),)},
+        left_out={"another cell": "the installer cannot express it"},
     )
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
@@ -38,6 +39,7 @@ def test_every_cell_has_a_row_and_says_on_whose_nodes_it_is_judged() -> None:
     assert rows[LONG.id].split("│")[3].strip() == ""
     assert "2 cells, 2 stages on 1 sets of nodes; about 3 min, partly a guess" in text
     assert "20 GiB and 2 cores are free" in text
+    assert "another cell: not run, the installer cannot express it" in text
 
 
 def test_what_was_run_before_takes_what_it_took() -> None:
@@ -57,6 +59,8 @@ def test_in_full_each_stage_has_its_command_what_it_changes_and_what_is_verified
 def test_thousands_of_cells_are_lines() -> None:
     cells = [replace(LONG, mitigations=(f"m{number}",)) for number in range(planned.LAID_OUT + 1)]
     console = Console(file=io.StringIO(), width=200)
-    planned.show(courses(cells), console, known=Known(), capacity=Need(memory_mib=20480, cores=2), limit=None, stages={}, predicted={})
+    planned.show(
+        courses(cells), console, known=Known(), capacity=Need(memory_mib=20480, cores=2), limit=None, stages={}, predicted={}, left_out={}
+    )
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(f"{cell.id}  2 stage(s)  ~" in text for cell in cells)
