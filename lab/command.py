@@ -96,10 +96,16 @@ def _thread(work: Callable[..., None], *args: object) -> Thread:
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it made is taken down."""
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it made is taken down.
+
+    Once: timeout(1) and service managers tell a process twice, and the second time must not end the taking down.
+    """
+    asked = Event()
 
     def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+        if not asked.is_set():
+            asked.set()
+            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:

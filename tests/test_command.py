@@ -89,3 +89,14 @@ def test_a_termination_is_an_interrupt_inside_the_block_alone(sign: signal.Signa
     with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
         os.kill(os.getpid(), sign)
     assert signal.getsignal(sign) == before
+
+
+def test_told_twice_to_end_it_goes_on_taking_down() -> None:
+    taken_down = False
+    with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            taken_down = True
+    assert taken_down
