@@ -24,7 +24,7 @@ from lab import artifacts, bed, check, engine, host, installer, network, plan, p
 from lab.check import Target
 from lab.command import interrupted_by_sigterm
 from lab.deadline import now_s, ticks_s
-from lab.disturbances.failover import WAYS, Failover, fail_over
+from lab.disturbances.failover import WAYS, Failover, Way, fail_over
 from lab.errors import BedError
 from lab.model import Cell, Outcome, Site
 from lab.notation import parse_ordering, parse_ref, parse_topology
@@ -77,7 +77,7 @@ def _repeat(count: int, cluster: Cluster, found: dict[str, list[Failover]]) -> s
     """Fail over `count` times in each way; why it came to an end before that, or nothing."""
     for number in range(1, count + 1):
         for way in WAYS:  # in turn, so that a host that grows slower does so for all of them
-            one = fail_over(way, cluster.target, cluster.power)
+            one = _one(way, cluster)
             if isinstance(one, Failover):
                 found[way.name].append(one)
             told = one if isinstance(one, str) else _told(one)
@@ -86,6 +86,13 @@ def _repeat(count: int, cluster: Cluster, found: dict[str, list[Failover]]) -> s
                 print(f"the cluster is not as it was, which is the end: {why}", flush=True)
                 return why
     return ""
+
+
+def _one(way: Way, cluster: Cluster) -> Failover | str:
+    try:
+        return fail_over(way, cluster.target, cluster.power)
+    except RuntimeError as error:  # a node did not answer: what was measured until then is not lost
+        return f"could not tell: {error}"
 
 
 def _told(one: Failover) -> str:

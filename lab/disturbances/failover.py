@@ -65,8 +65,8 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
     with _sampling(target) as sampled:
         pause(LEAD_S)
         from_s = _clock(target)
-        way.breaks(target, lost, power)
         try:
+            way.breaks(target, lost, power)
             pause(WATCH_S)
             vip = target.site.slot.vip
             until(lambda: target.livez(vip), lambda answer: answer.ok is True, limit_s=BACK_LIMIT_S)
@@ -208,7 +208,7 @@ WAYS = (
     Way(name="its kubelet stopped", breaks=partial(_ask, "systemctl stop kubelet"), mends=partial(_ask, "systemctl start kubelet")),
     Way(  # kubelet starts it again
         name="its kube-vip killed",
-        breaks=partial(_ask, "crictl stop --timeout 0 $(crictl ps -q --name '^kube-vip$')"),
+        breaks=partial(_ask, "pkill -KILL -x kube-vip"),  # not by the runtime, which on a busy host lets crictl wait for too long
         mends=lambda _target, _node, _power: None,
     ),
 )

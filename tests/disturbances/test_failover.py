@@ -85,7 +85,7 @@ class Cluster:
         if line == failover.CLOCK:
             self.now_s += 0.5
             return 0, str(self.now_s)
-        if "stop kubelet" in line or "crictl stop" in line:
+        if "stop kubelet" in line or "pkill" in line:
             self.lose(name)
         if line.startswith("cat "):
             return 0, "" if self.silent else "\n".join(json.dumps(one) for one in self._samples(name))
@@ -193,7 +193,7 @@ def test_each_way_breaks_one_thing_at_the_holder_alone_and_mends_it(tmp_path: Pa
     assert (cluster.lost, cluster.off) == ("cp3", set())
     cluster = Cluster()
     look(tmp_path, KUBE_VIP, cluster)
-    assert [name for name, line in cluster.asked if "crictl stop --timeout 0" in line] == ["cp1"]
+    assert [name for name, line in cluster.asked if "pkill -KILL -x kube-vip" in line] == ["cp1"]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
