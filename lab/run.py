@@ -195,7 +195,7 @@ def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, began_at_s: fl
     matched = signatures.match(signatures.load(), taken, context=signatures.Context.of(site))
     files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
     full = verdicts.would_end(release.load(cell.ref.release).kubeadm_init, cell)
-    return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=full)
+    return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=full, starved=seen.host_load)
 
 
 def _behind(judged: Verdict, stage: Stage) -> Verdict:

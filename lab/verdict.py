@@ -26,13 +26,18 @@ def would_end(init: KubeadmInit, cell: Cell) -> str:
     return f"rc={init.rc} after {init.attempts} x {timeout_s:g} s"
 
 
-def judge(checks: Sequence[CheckResult], runs: Sequence[StageRun], *, matched: Matched, files: Iterable[str], full: str) -> Verdict:
+def judge(
+    checks: Sequence[CheckResult], runs: Sequence[StageRun], *, matched: Matched, files: Iterable[str], full: str, starved: str = ""
+) -> Verdict:
     """The verdict on a cell.
 
-    files: names of its evidence files, to point at when no signature matched; full: what `would_end` says of the cell.
+    files: names of its evidence files, to point at when no signature matched; full: what `would_end` says of the cell; starved: what
+    the host was short of meanwhile: a red that nothing else explains is then no verdict on what was installed.
     """
     broke = [run for run in runs if run.rc != 0]
     outcome, summary = _outcome(checks, runs, matched)
+    if outcome is Outcome.FAIL and starved and not matched.findings:
+        outcome, summary = Outcome.UNKNOWN, f"{summary}; the host was {starved} meanwhile, which may be all of it: run it again (--failed)"
     cause_unknown = outcome in (Outcome.FAIL, Outcome.UNKNOWN) and not matched.findings
     return Verdict(
         outcome=outcome,

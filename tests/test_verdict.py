@@ -106,3 +106,14 @@ def test_the_time_out_not_waited_for_is_that_of_release_and_cell(value: str | No
 
 def test_the_number_of_attempts_is_that_of_the_release() -> None:
     assert would_end(replace(INIT, attempts=2, timeout_s=10, rc=1), CELL) == "rc=1 after 2 x 10 s"
+
+
+def test_a_red_that_only_a_starved_host_may_explain_is_no_verdict_on_what_was_installed() -> None:
+    starved = "short of cores for 9 s without a pause"
+    red = [check(Outcome.PASS), check(Outcome.FAIL, "x")]
+    unexplained = judge(red, [GREEN], matched=NOTHING, files=["a.txt"], full=FULL, starved=starved)
+    assert unexplained.outcome is Outcome.UNKNOWN
+    assert f"the host was {starved} meanwhile" in unexplained.summary
+    assert unexplained.look_at == ("a.txt",)
+    assert judge(red, [GREEN], matched=FOUND, files=[], full=FULL, starved=starved).outcome is Outcome.FAIL
+    assert judge([check(Outcome.PASS)], [GREEN], matched=NOTHING, files=[], full=FULL, starved=starved).outcome is Outcome.PASS
