@@ -21,7 +21,7 @@ from lab.mask import mask
 from lab.model import Cell, CheckResult, Node, Outcome, Role, Site
 
 BETWEEN_S = 5.0  # between the two looks of every check; kube-vip's lease runs out after 5 s
-SETTLE_S = 30.0  # in which the first look of all checks together must come true; kube-vip needs 10 s to heal, CoreDNS as long
+SETTLE_S = 60.0  # in which the first look of all checks together must come true; 15 s are usual on 2 cores, more beside another cell
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
 COMMAND_LIMIT_S = 20.0  # of one command of a check
 
