@@ -19,7 +19,9 @@ from lab.mask import mask
 from lab.model import Cell, CheckResult, Node, Outcome, Role, Site
 
 BETWEEN_S = 5.0  # between the two looks of every check; kube-vip's lease runs out after 5 s
-SETTLE_S = 30.0  # in which the first look of all checks together must come true; kube-vip needs 10 s to heal, CoreDNS as long
+SETTLE_S = 30.0  # after the installer, in which the first look of a check must come true; kube-vip needs 10 s to heal, CoreDNS as long
+# The same where MetalLB's speaker takes part: no installer waits for it, and kubelet tries up to every 64 s to mount its secret.
+PODS_SETTLE_S = 90.0
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
 COMMAND_LIMIT_S = 20.0  # of one command of a check
 
@@ -103,7 +105,7 @@ class Shared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One assertion. `on`: the nodes it runs on; `lacks`: why it does not apply, or nothing; `look`: asks once; `uses`: what must be
-    on the cluster for it; `apart_s`: seconds between its two looks, at least."""
+    on the cluster for it; `apart_s`: seconds between its two looks, at least; `settle_s`: after the installer, until the first is true."""
 
     name: str
     on: Role
@@ -111,6 +113,7 @@ class Check:
     look: Callable[[Target], Answer]
     uses: Shared | None = None
     apart_s: float = BETWEEN_S
+    settle_s: float = SETTLE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +147,13 @@ def run_all(
     addons: tuple[str, ...],
     on_result: Callable[[CheckResult], None],
     checks: tuple[Check, ...] | None = None,
-    settle_s: float = SETTLE_S,
+    settle_s: float = PODS_SETTLE_S,
     sleep: Callable[[float], None] = pause,
 ) -> tuple[CheckResult, ...]:
     """Every check on every node it is for, with `addons` on; `on_result` is told each result once both looks are taken.
 
     A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
+    settle_s: the most that any check is given.
     """
     hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
     scope = Scope(cell=cell, on=addons)
@@ -173,9 +177,9 @@ def _looked(applies: list[_Asked], told: Callable[[CheckResult], None], *, settl
     shared = {id(one.uses): (one.uses, target) for one, target in applies if one.uses}
     try:
         for uses, target in shared.values():
-            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=settle_s)  # type: ignore[misc]
+            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=min(SETTLE_S, settle_s))  # type: ignore[misc]
         first = {
-            (one.name, target.node.name): _settled(one, target, end_s=began_s + settle_s)
+            (one.name, target.node.name): _settled(one, target, end_s=began_s + min(one.settle_s, settle_s))
             for one, target in sorted(applies, key=_first_round)
         }
         for one, target in sorted(applies, key=lambda asked: asked[0].apart_s):
