@@ -22,6 +22,8 @@ from lab.model import Cell, CheckResult, Node, Outcome, Role, Site
 
 BETWEEN_S = 5.0  # between the two looks of every check; kube-vip's lease runs out after 5 s
 SETTLE_S = 60.0  # in which the first look of all checks together must come true; 15 s are usual on 2 cores, more beside another cell
+# The same where MetalLB's speaker takes part: no installer waits for it, and kubelet tries up to every 64 s to mount its secret.
+PODS_SETTLE_S = 90.0
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
 COMMAND_LIMIT_S = 20.0  # of one command of a check
 
@@ -108,7 +110,8 @@ class Shared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One assertion. `on`: the nodes it runs on, `member` all of the cluster; `lacks`: why it does not apply, or nothing; `look`: asks
-    once; `uses`: what must be on the cluster for it; `apart_s`: seconds between its two looks, at least."""
+    once; `uses`: what must be on the cluster for it; `apart_s`: seconds between its two looks, at least; `settle_s`: after the
+    installer, until the first is true."""
 
     name: str
     on: Role | Literal["member"]
@@ -116,6 +119,7 @@ class Check:
     look: Callable[[Target], Answer]
     uses: Shared | None = None
     apart_s: float = BETWEEN_S
+    settle_s: float = SETTLE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +154,14 @@ def run_all(
     on_result: Callable[[CheckResult], None],
     variables: Mapping[str, object] = MappingProxyType({}),
     checks: tuple[Check, ...] | None = None,
-    settle_s: float = SETTLE_S,
+    settle_s: float = PODS_SETTLE_S,
     sleep: Callable[[float], None] = pause,
 ) -> tuple[CheckResult, ...]:
     """Every check on every node it is for, with `addons` on; `on_result` is told each result once both looks are taken.
 
     variables: what the installer was told last.
     A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
+    settle_s: the most that any check is given.
     """
     scope = Scope(cell=cell, on=addons)
     there = targets(scope, site, variables=variables)
@@ -180,9 +185,9 @@ def _looked(applies: list[_Asked], told: Callable[[CheckResult], None], *, settl
     shared = {id(one.uses): (one.uses, target) for one, target in applies if one.uses}
     try:
         for uses, target in shared.values():
-            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=settle_s)  # type: ignore[misc]
+            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=min(SETTLE_S, settle_s))  # type: ignore[misc]
         first = {
-            (one.name, target.node.name): _settled(one, target, end_s=began_s + settle_s)
+            (one.name, target.node.name): _settled(one, target, end_s=began_s + min(one.settle_s, settle_s))
             for one, target in sorted(applies, key=_first_round)
         }
         for one, target in sorted(applies, key=lambda asked: asked[0].apart_s):

@@ -74,6 +74,12 @@ def test_the_first_look_gives_a_cluster_time_to_settle(tmp_path: Path) -> None:
     assert seconds > 0
 
 
+def test_a_check_is_given_its_own_time_to_settle_and_no_more(tmp_path: Path) -> None:
+    one = Check(name="one", on="client", lacks=lambda _: "", look=says(BAD, BAD), settle_s=0)
+    (result,) = round_of(tmp_path, one, settle_s=90)
+    assert result.outcome is Outcome.FAIL
+
+
 def test_while_one_check_waits_for_its_second_look_the_others_look(tmp_path: Path) -> None:
     asked: list[str] = []
     slept: list[float] = []

@@ -19,6 +19,7 @@ BY_ID = {one.id: one for one in ALL}
 MUST = [pytest.param(one, sample, id=f"{one.id}: {sample.says}") for one in ALL for sample in one.must_match]
 MUST_NOT = [pytest.param(one, sample, id=f"{one.id}: {sample.says}") for one in ALL for sample in one.must_not_match]
 NEEDED = {
+    "cilium-cuts-off-earlier-pods",
     "kube-proxy-left-behind",
     "kube-vip-admin-conf-forbidden",
     "kube-vip-host-alias",

@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from lab import echo, ranges
-from lab.check import Answer, Check, Scope, Target
+from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target
 from lab.deadline import ticks_s, until
 from lab.echo import ECHO, POLICIES
 from lab.preflight import pool_texts
@@ -78,6 +78,7 @@ CHECKS = (
             lacks=_without_metallb,
             look=partial(_through, policy),
             uses=ECHO,
+            settle_s=PODS_SETTLE_S,
         )
         for policy in POLICIES
     ),

@@ -3,7 +3,7 @@
 import json
 
 from lab import echo
-from lab.check import Answer, Check, Scope, Target, without_vip
+from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target, without_vip
 from lab.echo import ECHO, LABEL
 from lab.plan import has_network
 
@@ -71,6 +71,15 @@ def _name(pod: dict[str, dict[str, object]]) -> str:
 CHECKS = (
     Check(name="the VIP does not move", on="client", lacks=without_vip, look=_vip, apart_s=WINDOW_S),
     Check(name="the lease of the VIP does not change hands", on="client", lacks=without_vip, look=_lease, apart_s=WINDOW_S),
-    Check(name="no reconcile loop", on="client", lacks=_without_metallb, look=_services, uses=ECHO, apart_s=WINDOW_S),
-    Check(name="every pod is Ready and none restarts", on="client", lacks=_without_network, look=_pods, apart_s=WINDOW_S),
+    Check(
+        name="no reconcile loop", on="client", lacks=_without_metallb, look=_services, uses=ECHO, apart_s=WINDOW_S, settle_s=PODS_SETTLE_S
+    ),
+    Check(
+        name="every pod is Ready and none restarts",
+        on="client",
+        lacks=_without_network,
+        look=_pods,
+        apart_s=WINDOW_S,
+        settle_s=PODS_SETTLE_S,
+    ),
 )
