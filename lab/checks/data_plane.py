@@ -4,7 +4,7 @@ import json
 import re
 
 from lab import echo
-from lab.check import Answer, Check, Scope, Target
+from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target
 from lab.echo import ECHO
 from lab.plan import has_network
 
@@ -114,7 +114,9 @@ CHECKS = (
     Check(name="pod to pod", on="client", lacks=_without_network, look=_pod_to_pod, uses=ECHO),
     Check(name="ClusterIP Service", on="client", lacks=_without_network, look=_cluster_ip, uses=ECHO),
     Check(name="NodePort Service from the client", on="client", lacks=_without_network, look=_node_port, uses=ECHO),
-    Check(name="names of Services from a pod", on="client", lacks=_without_network, look=_names, uses=ECHO),
+    Check(  # CoreDNS waits half a minute for an API that no rule of kube-proxy led to yet when it started
+        name="names of Services from a pod", on="client", lacks=_without_network, look=_names, uses=ECHO, settle_s=PODS_SETTLE_S
+    ),
     Check(name="Cilium replaces kube-proxy", on="client", lacks=_without_replacement, look=_replaces),
     Check(name="no kube-proxy beside Cilium", on="client", lacks=_without_replacement, look=_no_kube_proxy),
     Check(name="no chains of kube-proxy beside Cilium", on="client", lacks=_without_replacement, look=_no_chains),

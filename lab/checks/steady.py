@@ -1,6 +1,8 @@
 """Steady state: over half a minute nothing moves, changes hands, restarts or is written again and again."""
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from lab import echo
 from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target, without_vip
@@ -47,17 +49,28 @@ def _services(target: Target) -> Answer:
 
 
 def _pods(target: Target) -> Answer:
-    """Every pod but those of the checks is Ready, none is another or has started another container."""
-    done = target.kubectl("get pods -A -l %s -o json", LABEL.replace("=", "!="))
+    """Every pod that there should be, but those of the checks, is there and Ready; none is another or has started another container."""
+    done = target.kubectl("get pods,deployments,daemonsets -A -l %s -o json", LABEL.replace("=", "!="))
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    listed = [(pod, pod["status"].get("containerStatuses", [])) for pod in json.loads(done.text)["items"] if not _over(pod)]
+    items = json.loads(done.text)["items"]
+    listed = [(one, one["status"].get("containerStatuses", [])) for one in items if one.get("kind", "Pod") == "Pod" and not _over(one)]
     waiting = sorted(
         f"{_name(pod)} ({pod['status'].get('phase', '?')})" for pod, its in listed if not its or not all(c["ready"] for c in its)
     )
+    waiting += sorted(f"{_name(one)} ({ready} of {wanted} pods)" for one in items for ready, wanted in _counts(one) if ready != wanted)
     restarts = sorted(f"{_name(pod)}:{sum(c['restartCount'] for c in its)}" for pod, its in listed)
     said = f"not Ready: {', '.join(waiting)}" if waiting else f"all {len(listed)} are Ready"
     return Answer(ok=bool(listed) and not waiting, said=said, state=" ".join(restarts))
+
+
+def _counts(one: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """How many pods of a Deployment or DaemonSet are Ready, and how many should be: pods that are not made yet are missed too."""
+    status = one["status"]
+    if one.get("kind") == "Deployment":
+        yield status.get("readyReplicas", 0), one["spec"].get("replicas", 1)
+    elif one.get("kind") == "DaemonSet":  # before its controller has seen it, nothing says how many
+        yield status.get("numberReady", 0), status.get("desiredNumberScheduled", 0) if status.get("observedGeneration") else -1
 
 
 def _over(pod: dict[str, dict[str, object]]) -> bool:

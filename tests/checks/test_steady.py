@@ -24,7 +24,7 @@ def pod(name: str, *, ready: bool = True, restarts: int = 0, phase: str = "Runni
 
 
 def pods(tmp_path: Path, *listed: dict[str, object]) -> Answer:
-    return ask(tmp_path, "every pod is Ready and none restarts", {"get pods": (0, json.dumps({"items": listed}))})
+    return ask(tmp_path, "every pod is Ready and none restarts", {"get pods,deployments,daemonsets": (0, json.dumps({"items": listed}))})
 
 
 def lease(tmp_path: Path, **spec: object) -> Answer:
@@ -94,3 +94,20 @@ def test_an_api_that_does_not_answer_tells_nothing(tmp_path: Path, name: str) ->
 def test_nothing_is_asked_of_what_is_off() -> None:
     lacks = [one.lacks(Scope(cell=made.cell("base"), on=())) for one in CHECKS]
     assert ["kube-vip" in why or "metallb" in why for why in lacks] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "said"),
+    [
+        ("Deployment", {"replicas": 2}, {"readyReplicas": 2}, ""),
+        ("Deployment", {"replicas": 2}, {}, "kube-system/coredns (0 of 2 pods)"),
+        ("DaemonSet", {}, {"observedGeneration": 1, "desiredNumberScheduled": 1, "numberReady": 1}, ""),
+        ("DaemonSet", {}, {"observedGeneration": 1, "desiredNumberScheduled": 1, "numberReady": 0}, "kube-system/coredns (0 of 1 pods)"),
+        ("DaemonSet", {}, {"numberReady": 0}, "kube-system/coredns (0 of -1 pods)"),
+    ],
+)
+def test_pods_that_are_not_made_yet_are_missed(tmp_path: Path, kind: str, spec: object, status: object, said: str) -> None:
+    other = {"kind": kind, "metadata": {"namespace": "kube-system", "name": "coredns"}, "spec": spec, "status": status}
+    answer = pods(tmp_path, pod("kube-apiserver-cp1"), other)
+    assert answer.ok is not bool(said)
+    assert said in answer.said
