@@ -17,6 +17,8 @@ NODES_S = 6.0  # from nothing to SSH, and away again
 MEMORY_MIB: Mapping[str, float] = {"control-plane": 1400, "worker": 700, "client": 60}  # measured with all three addons, and some room
 CORES: Mapping[str, float] = {"control-plane": 0.9, "worker": 0.4}  # that a node keeps busy on average while its cell runs
 
+INOTIFY: Mapping[str, int] = {"control-plane": 24, "worker": 20, "client": 8}  # instances; counted with all three addons, and some room
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Took:
@@ -78,6 +80,7 @@ def need(topology: Topology) -> Need:
     return Need(
         memory_mib=sum(MEMORY_MIB[role] * count for role, count in counts.items()),
         cores=sum(CORES.get(role, 0.0) * count for role, count in counts.items()),
+        inotify=sum(INOTIFY[role] * count for role, count in counts.items()),
     )
 
 

@@ -111,6 +111,19 @@ def disk_free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def inotify_free(*, root: Path = HOST) -> int:
+    """How many more inotify instances this user may open: each systemd, kubelet and container runtime of a node opens some, and a node
+    whose systemd gets none does not come up."""
+    limit = int(_text(root / "proc/sys/fs/inotify/max_user_instances") or 128)
+    used = 0
+    for pid in processes(root=root):
+        try:
+            used += sum(str(fd.readlink()) == "anon_inode:inotify" for fd in (root / f"proc/{pid}/fd").iterdir())
+        except OSError:  # it has ended, or is another user's
+            continue
+    return max(0, limit - used)
+
+
 def processes(*, root: Path = HOST) -> tuple[int, ...]:
     """Numbers of all processes, ascending."""
     return tuple(sorted(int(path.name) for path in (root / "proc").glob("[1-9]*") if path.name.isdigit()))

@@ -77,7 +77,7 @@ def ready(cells: Iterable[Cell], options: Options) -> None:
 def capacity() -> Need:
     """What this host has for nodes now."""
     seen = host.facts()
-    return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores)
+    return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores, inotify=host.inotify_free())
 
 
 def stages(cell: Cell) -> tuple[Stage, ...]:

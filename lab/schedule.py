@@ -13,10 +13,12 @@ from lab.over import Over
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What work takes of the host while it runs, or what the host has. `cores`: how many it keeps busy on average."""
+    """What work takes of the host while it runs, or what the host has. `cores`: how many it keeps busy on average; `inotify`: instances,
+    of which a user may have 128 where nobody raised that."""
 
     memory_mib: float
     cores: float
+    inotify: int = 0
 
     def fits(self, running: Sequence["Need"], capacity: "Need", *, limit: int | None) -> bool:
         """Whether this can start beside `running`. Alone, anything may: it is the host's best try."""
@@ -24,7 +26,9 @@ class Need:
             return True
         memory_mib = self.memory_mib + sum(one.memory_mib for one in running)
         cores = self.cores + sum(one.cores for one in running)
-        return (limit is None or len(running) < limit) and memory_mib <= capacity.memory_mib and cores <= capacity.cores
+        inotify = self.inotify + sum(one.inotify for one in running)
+        room = memory_mib <= capacity.memory_mib and cores <= capacity.cores and inotify <= capacity.inotify
+        return room and (limit is None or len(running) < limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from lab.schedule import Need
 from tests import made
 
 SHORT, LONG = made.cell("metallb"), made.cell("metallb > kube-vip")
-HOST = Need(memory_mib=8000, cores=2)
+HOST = Need(memory_mib=8000, cores=2, inotify=100)
 
 
 def course(*cells: object) -> Course:

@@ -112,3 +112,13 @@ def test_a_process_is_known_by_its_start_and_not_by_its_number_alone(tmp_path: P
 def test_this_process_has_a_start_and_arguments() -> None:
     assert host.started(os.getpid())
     assert "pytest" in host.cmdline(os.getpid()) or "python" in host.cmdline(os.getpid())
+
+
+def test_inotify_instances_that_are_open_are_not_free(tmp_path: Path) -> None:
+    (tmp_path / "proc/sys/fs/inotify").mkdir(parents=True)
+    (tmp_path / "proc/sys/fs/inotify/max_user_instances").write_text("10\n")
+    (tmp_path / "proc/77/fd").mkdir(parents=True)
+    for number, what in enumerate(("anon_inode:inotify", "anon_inode:[eventpoll]", "anon_inode:inotify")):
+        (tmp_path / f"proc/77/fd/{number}").symlink_to(what)
+    (tmp_path / "proc/78").mkdir()  # one whose descriptors cannot be seen
+    assert host.inotify_free(root=tmp_path) == 8

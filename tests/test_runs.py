@@ -22,7 +22,7 @@ from lab.runs import Asked, Run
 from lab.schedule import Need, Schedule
 from tests import made
 
-HOST = Need(memory_mib=16000, cores=4)
+HOST = Need(memory_mib=16000, cores=4, inotify=128)
 CELLS = tuple(made.cell(ordering, kube_version="v1.29.99") for ordering in ("metallb > kube-vip", "metallb", "base"))  # cannot be built
 
 

@@ -38,8 +38,9 @@ class Counted:
         (SMALL, Need(memory_mib=3500, cores=8), None, 3),
         (SMALL, Need(memory_mib=9000, cores=8), 2, 2),
         (LARGE, HOST, None, 1),
+        (Need(memory_mib=1, cores=0, inotify=30), Need(memory_mib=9000, cores=8, inotify=100), None, 3),
     ],
-    ids=["cores", "memory for one", "memory for three", "limit", "more than the host has"],
+    ids=["cores", "memory for one", "memory for three", "limit", "more than the host has", "inotify"],
 )
 def test_as_much_runs_at_once_as_the_host_has_room_for(need: Need, host: Need, limit: int | None, together: int) -> None:
     work = Counted(together)

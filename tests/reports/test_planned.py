@@ -23,7 +23,7 @@ def shown(*, in_full: bool = False, known: Known | None = None) -> str:
         courses([SHORT, LONG]),
         console,
         known=known or Known(),
-        capacity=Need(memory_mib=20480, cores=2),
+        capacity=Need(memory_mib=20480, cores=2, inotify=128),
         limit=None,
         stages={LONG.id: STAGES} if in_full else {},
         predicted={LONG.id: (Prediction(rule="pool-overlap", signature="x", says="the pool holds the VIP"),)},
@@ -60,7 +60,14 @@ def test_thousands_of_cells_are_lines() -> None:
     cells = [replace(LONG, mitigations=(f"m{number}",)) for number in range(planned.LAID_OUT + 1)]
     console = Console(file=io.StringIO(), width=200)
     planned.show(
-        courses(cells), console, known=Known(), capacity=Need(memory_mib=20480, cores=2), limit=None, stages={}, predicted={}, left_out={}
+        courses(cells),
+        console,
+        known=Known(),
+        capacity=Need(memory_mib=20480, cores=2, inotify=128),
+        limit=None,
+        stages={},
+        predicted={},
+        left_out={},
     )
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(f"{cell.id}  2 stage(s)  ~" in text for cell in cells)
