@@ -136,6 +136,8 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
         lab = _lab(options, folder, written, engine=engine, load=load, because=asked.because)
         empty = _empty(options, asked, folder.name, engine=engine, began_s=began_s)
         run = Run(lab, asked, empty=empty, kept=kept, of=of, forecast=forecast)
+        if kept:
+            written.write(Line(at_s=now_s(), kind="resumed", more={"cells": len(kept)}))
         stack.callback(run.give_up)
         stack.callback(lambda: html.write(run.matrix, folder))
         stack.enter_context(Schedule(run.jobs(), capacity=forecast.capacity, over=lab.over, limit=options.limit))

@@ -68,6 +68,7 @@ class Progress:
             "check": self._of_check,
             JUDGED: self._of_stage,
             "verdict": self._of_verdict,
+            "resumed": self._resumed,
             "over": lambda line: self._courses.pop(line.cell, None),
         }
         if line.kind in told:
@@ -145,6 +146,9 @@ class Progress:
         self._print(line, f"{outcome.name} {line.cell} after {line.duration_s or 0:.0f} s: {_short(line.said)}", COLOUR[outcome])
         if left := self._left():
             self._print(line, left.removeprefix(", "), "dim")
+
+    def _resumed(self, line: Line) -> None:
+        self._judged += int(str(line.more.get("cells", 0)))
 
     def _course_begins(self, line: Line) -> None:
         self._begun += 1

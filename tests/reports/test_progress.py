@@ -81,3 +81,9 @@ def test_courses_beside_each_other_are_told_apart() -> None:
     text = told(line("cell"), other, line("ended", "nodes", duration_s=1.0), Line(at_s=1.0, kind="said", cell="another", said="hello"))
     assert "#1 nodes: 1.0 s" in text
     assert "#2 hello" in text
+
+
+def test_what_has_its_verdict_from_before_is_counted() -> None:
+    resumed = Line(at_s=1.0, kind="resumed", more={"cells": 1})
+    assert "[1/2] #1" in told(resumed, line("cell"))
+    assert "[2/2] #1 PASS" in told(resumed, line("cell"), line("verdict", "PASS", said="green"))
