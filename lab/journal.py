@@ -22,8 +22,8 @@ _CELL = re.compile(r'\{"at_s": [\d.e+]+, "kind": "\w+", "cell": "(?P<cell>[^"\\]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One fact. `kind`: cell, began, ended, task, build, sample, check, judged, verdict, host, resumed, said; `at_s`: Unix time; `name`: of the
-    step, task or check; `duration_s` of what ended; `more`: what only this kind has."""
+    """One fact. `kind`: cell, began, ended, task, build, sample, check, judged, verdict, host, resumed, over, said; `at_s`: Unix time;
+    `name`: of the step, task or check; `duration_s` of what ended; `more`: what only this kind has."""
 
     at_s: float
     kind: str
