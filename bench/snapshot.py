@@ -37,6 +37,9 @@ GREEN_LIMIT_S = 300.0  # for a cluster that was green to be green again after a 
 DU_LIMIT_S = 120.0
 PAYS = 0.10  # of the work of a matrix
 T = TypeVar("T")
+BRIEF = tuple(
+    one for one in check.everything() if one.apart_s <= check.BETWEEN_S
+)  # a check that looks for 30 s would be most of the figure
 GREEN = (Outcome.PASS, Outcome.SKIP)
 MIB = 1 << 20
 HEAD = (
@@ -47,7 +50,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Seconds of one cell. `settled`: until every check came true twice without a pause; `judged`: both looks with their pauses;
+    """Seconds of one cell. `settled`: until every brief check came true twice without a pause; `judged`: both looks with their pauses;
     `disk`: bytes beyond the node image; `differs`: checks with another outcome after the restore; `load`: before and after."""
 
     cell: Cell
@@ -97,13 +100,26 @@ class Made:
             addons=plan.addons_of(self.cell),
             on_result=lambda _: None,
             variables=inventory.variables(self.stages[-1], self.site),
-            settle_s=GREEN_LIMIT_S,
+            checks=None if patient else BRIEF,
+            settle_s=check.SETTLE_S if patient else GREEN_LIMIT_S,
             sleep=pause if patient else lambda _: None,
         )
         took_s = ticks_s() - began_s
-        if red := [one for one in results if one.outcome not in GREEN]:
-            raise BedError("the cell is not green", "; ".join(f"{one.check} on {one.node}: {one.said}" for one in red), "run it as a cell")
+        slow = max(results, key=lambda one: dict(one.measured).get("true after s", 0.0))
+        if waited_s := dict(slow.measured).get("true after s"):
+            print(f"  of {took_s:.0f} s, {slow.check!r} on {slow.node} was waited for {waited_s:.0f} s", flush=True)
         return took_s, results
+
+    def settle(self) -> float:
+        """Seconds until every check that needs no long time between its looks is green. Raises BedError where one stays red."""
+        took_s, results = self.judge(patient=False)
+        _see_green(results)
+        return took_s
+
+
+def _see_green(results: Sequence[CheckResult]) -> None:
+    if red := [one for one in results if one.outcome not in GREEN]:
+        raise BedError("the cell is not green", "; ".join(f"{one.check} on {one.node}: {one.said}" for one in red), "run it as a cell")
 
 
 @click.command()
@@ -131,6 +147,9 @@ def main(*, orderings: tuple[str, ...], ref: str, topology: str, write: bool) ->
             except LabError as error:
                 ended = f"{cell.ordering_text}: {error}"
                 break
+            except KeyboardInterrupt:
+                ended = "ended before all cells were measured"
+                break
     if ended:
         print(ended)
     if not found:
@@ -146,16 +165,17 @@ def main(*, orderings: tuple[str, ...], ref: str, topology: str, write: bool) ->
 def _measure(cell: Cell) -> Measured:
     began_load = os.getloadavg()[0]
     with _made(cell) as made:
-        settled, _ = made.judge(patient=False)
+        settled = made.settle()
         judged, before = made.judge(patient=True)
+        _see_green(before)
         _tell(f"{cell.ordering_text}: green after {made.nodes_s + made.stages_s + settled:.0f} s, judged in {judged:.0f} s")
         save, _ = _timed(lambda: made.keeper.save(made.key))
         try:
-            settled_after_save, _ = made.judge(patient=False)
+            settled_after_save = made.settle()
             _tell(f"{cell.ordering_text}: saved in {save:.1f} s, green again {settled_after_save:.0f} s later")
             restore, site = _timed(lambda: made.keeper.restore(made.key))
             again = replace(made, site=site)
-            settled_after_restore, _ = again.judge(patient=False)
+            settled_after_restore = again.settle()
             _tell(f"{cell.ordering_text}: restored in {restore:.1f} s, green {settled_after_restore:.0f} s later")
             _, after = again.judge(patient=True)
             disk = _disk(made.key)
