@@ -27,7 +27,7 @@ from lab import snapshot as snapshots
 from lab.command import interrupted_by_sigterm, run
 from lab.deadline import now_s, pause, ticks_s
 from lab.errors import BedError, LabError
-from lab.model import Cell, CheckResult, Outcome, Site, Stage
+from lab.model import Cell, CheckResult, Endpoint, Outcome, Site, Stage
 
 PROJECT = Path(__file__).parent.parent
 PAGE = PROJECT / "docs" / "snapshots.md"
@@ -139,7 +139,7 @@ def main(*, orderings: tuple[str, ...], ref: str, topology: str, write: bool) ->
                 kube_version="v1.29.5",
                 topology=notation.parse_topology(topology),
                 ordering=ordering,
-                endpoint="vip" if any("kube-vip" in addons for addons in ordering) else "node",
+                endpoint=_endpoint(ordering),
             )
             try:
                 found.append(_measure(cell))
@@ -160,6 +160,10 @@ def main(*, orderings: tuple[str, ...], ref: str, topology: str, write: bool) ->
         before, _, rest = PAGE.read_text().partition(BEGIN)
         PAGE.write_text(before + BEGIN + table + END + rest.partition(END)[2])
     sys.exit(3 if ended or any(one.differs for one in found) else 0)
+
+
+def _endpoint(ordering: notation.Ordering) -> Endpoint:
+    return "vip" if any("kube-vip" in addons for addons in ordering) else "node"
 
 
 def _measure(cell: Cell) -> Measured:
@@ -276,8 +280,7 @@ def _row(one: Measured) -> str:
 
 def _matrix(found: Sequence[Measured]) -> Iterator[str]:
     """What snapshots would change for the matrix of all orderings, in whole sentences, out of `found` alone."""
-    every = [replace(found[0].cell, ordering=ordering) for ordering in notation.every_ordering()]
-    cells = [replace(cell, endpoint=plan.endpoint(cell, plan.addons_of(cell))) for cell in every]
+    cells = [replace(found[0].cell, ordering=ordering, endpoint=_endpoint(ordering)) for ordering in notation.every_ordering()]
     courses = course.courses(cells)
     runs = sum(len(one.longest.ordering) for one in courses)
     paths = {one for of in courses for one in course.prefixes(of.longest)}
@@ -285,17 +288,17 @@ def _matrix(found: Sequence[Measured]) -> Iterator[str]:
     branches = [ordering for ordering, count in children.items() if count > 1]
     restores = sum(children[ordering] - 1 for ordering in branches)
     like = [one for one in found if one.cell.ordering in branches] or found  # what the tree would really spare, where it was measured
-    spared = fmean(one.nodes + one.stages + one.judged for one in like)
+    spared = fmean(one.anew + one.judged for one in like)  # at most: both parts have looks, a run makes them once
     restored, saved = fmean(one.restored for one in like), fmean(one.save + one.settled_after_save for one in like)
     gain = restores * (spared - restored) - len(branches) * saved
-    whole = len(courses) * fmean(one.nodes for one in found) + runs * fmean(one.stages + one.judged for one in found)
+    whole = len(courses) * fmean(one.nodes for one in found) + runs * fmean(one.stages + one.settled + one.judged for one in found)
     yield (
         f"The matrix of all orderings has {len(cells)} cells of a ref: {runs} stage runs on {len(courses)} sets of nodes"
         f" with shared prefixes, {len(paths)} as a tree of prefixes, which takes {len(branches)} snapshots and {restores} restores."
     )
     of_which = ", ".join(f"`{one.cell.ordering_text}`" for one in like)
     yield (
-        f"A stage run that is spared costs nodes, stage and verdict: {spared:.0f} s. In its place comes a restore until green,"
+        f"A stage run that is spared costs nodes, stage and verdict: {spared:.0f} s at most. In its place comes a restore until green,"
         f" {restored:.0f} s; a snapshot costs {saved:.0f} s until its nodes are green again (from {of_which})."
     )
     yield (
