@@ -41,6 +41,37 @@ class Power(Protocol):
 
 
 @runtime_checkable
+class Snapshots(Protocol):
+    """An ability that a bed may have: all nodes of a site, kept as they are and made again from that.
+
+    A key names everything that made the nodes, their slot included (`lab.snapshot.key`). Restored nodes have been rebooted; so have
+    those that were saved. Whoever reuses a snapshot must come to the same verdicts without it.
+    """
+
+    def save(self, key: str) -> None:
+        """Keep all nodes of the site under `key`: they go off together, in order, and boot again. Raises BedError and HostError.
+
+        Harmless when it is there. What a failed or killed `save` left is never restored.
+        """
+        ...
+
+    def saved(self, key: str) -> bool:
+        """Whether `restore` could be asked for `key` now."""
+        ...
+
+    def restore(self, key: str) -> Site:
+        """Nodes as they were saved, at their addresses, that answer by SSH: in place of `up`, or of the nodes that are up.
+
+        Raises BedError: there is no such snapshot, or its slot is in use, or this bed has another one. `down` removes the nodes.
+        """
+        ...
+
+    def forget(self, key: str) -> None:
+        """Delete the snapshot `key`; harmless when it is not there. Raises BedError where nodes still stand on it."""
+        ...
+
+
+@runtime_checkable
 class Meter(Protocol):
     """An ability that a bed may have: it knows what a node uses of the host."""
 

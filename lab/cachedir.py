@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.errors import HostError
@@ -73,6 +73,16 @@ def obtain(kind: str, key: str, make: Callable[[Path], None]) -> Path:
         if part is not None:
             make(part)
     return root() / kind / key
+
+
+def remove(kind: str, key: str) -> None:
+    """Delete an entry, which goes as it came: whole; harmless when it is not there."""
+    if entry(kind, key) is None:
+        return
+    gone = root() / kind / f".{key}.{os.getpid()}.part"  # which gc knows how to find, should this process be killed
+    with _locked(root() / kind / f".{key}.lock"), suppress(FileNotFoundError):
+        (root() / kind / key).rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def free_bytes() -> int:

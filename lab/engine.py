@@ -29,7 +29,7 @@ PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSpec:
-    """One container to make. `mounts`: host path -> node path, read-only."""
+    """One container to make. `mounts`: host path -> node path, read-only; `volume`: its /var, none takes a new one."""
 
     name: str
     hostname: str
@@ -39,14 +39,15 @@ class NodeSpec:
     labels: Mapping[str, str]
     env: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[tuple[Path, str], ...] = ()
+    volume: str = ""
     nameserver: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
-    """A container, network or volume as the engine knows it. `subnets`: of a network; `detail`: state or driver."""
+    """What the engine knows. `subnets`: of a network; `detail`: state, driver, or bytes of an image with all it stands on."""
 
-    kind: Literal["container", "network", "volume"]
+    kind: Literal["container", "network", "volume", "image"]
     name: str
     labels: Mapping[str, str]
     subnets: tuple[str, ...] = ()
@@ -101,7 +102,7 @@ class Engine:
                 privileged=True,
                 cgroupns="private",
                 tmpfs={"/run": "exec,mode=755", "/tmp": "exec,mode=1777"},  # noqa: S108 - of the node
-                volumes=["/var", *(f"{outside}:{inside}:ro" for outside, inside in spec.mounts)],
+                volumes=[f"{spec.volume}:/var" if spec.volume else "/var", *(f"{outside}:{inside}:ro" for outside, inside in spec.mounts)],
                 stop_signal="SIGRTMIN+3",
             )
             container.start()
@@ -137,6 +138,29 @@ class Engine:
             found = self._client.api.volumes(filters={"label": label} if label else None)["Volumes"] or []
         return tuple(Thing(kind="volume", name=one["Name"], labels=one.get("Labels") or {}) for one in found)
 
+    def images(self, label: str) -> tuple[Thing, ...]:
+        """Images that carry `label`, by their identity."""
+        with _asked("list images"):
+            found = self._client.api.images(filters={"label": label})
+        return tuple(Thing(kind="image", name=one["Id"], labels=one.get("Labels") or {}, detail=str(one["Size"])) for one in found)
+
+    def make_volume(self, name: str, *, labels: Mapping[str, str]) -> Path:
+        """Make an empty volume; tells where on this host it lies."""
+        with _asked(f"make the volume {name}"):
+            return Path(self._client.api.create_volume(name, labels=dict(labels))["Mountpoint"])
+
+    def var_of(self, name: str) -> Path:
+        """Where on this host the /var of a container lies."""
+        with _asked(f"inspect {name}"):
+            there = self._client.api.inspect_container(name)["Mounts"]
+        return next(Path(one["Source"]) for one in there if one["Destination"] == "/var")
+
+    def commit(self, name: str, *, repository: str, tag: str, labels: Mapping[str, str]) -> str:
+        """Make an image of the root of a container that is off; tells its identity. It has the container's labels too."""
+        with _asked(f"keep the root of {name}"):
+            changes = [f"LABEL {label}={json.dumps(value)}" for label, value in labels.items()]
+            return str(self._client.api.commit(name, repository, tag, pause=False, changes=changes)["Id"])
+
     def kill_container(self, name: str) -> None:
         """End all processes of a container at once and keep its disk; harmless when it does not run."""
         with _asked(f"kill {name}"):
@@ -163,6 +187,11 @@ class Engine:
         """Remove a volume; harmless when it is not there."""
         with _asked(f"remove the volume {name}"), _gone_is_fine():
             self._client.api.remove_volume(name, force=True)
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image under all its names and not what it stands on; harmless when it is not there."""
+        with _asked(f"remove the image {image}"), _gone_is_fine():
+            self._client.api.remove_image(image, noprune=True)
 
     def first_pid(self, name: str) -> int:
         """The host's number of the container's first process; 0 when it does not run."""

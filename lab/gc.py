@@ -3,21 +3,21 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lab import cachedir
+from lab import cachedir, snapshot
 from lab.command import MARK
 from lab.deadline import until
 from lab.engine import Engine
 from lab.host import HOST, cmdline, environment, processes, started, started_ticks
 from lab.owner import CELL, OWNER, RUN_FOLDER, Owner, of_folder, of_labels
 
-Kind = Literal["process", "container", "network", "volume", "folder"]
-ORDER: tuple[Kind, ...] = ("process", "container", "network", "volume", "folder")  # of deletion: users before what they use
+Kind = Literal["process", "container", "network", "volume", "image", "folder"]
+ORDER: tuple[Kind, ...] = ("process", "container", "network", "volume", "image", "folder")  # of deletion: users before what they use
 DIE_LIMIT_S = 5.0
 
 
@@ -25,7 +25,7 @@ DIE_LIMIT_S = 5.0
 class Leftover:
     """One thing a run left.
 
-    `name`: of the container, network or volume, the path of a folder, the number of a process, whose `mark` tells it from
+    `name`: of the container, network, volume or image, the path of a folder, the number of a process, whose `mark` tells it from
     a later one with that number.
     """
 
@@ -41,19 +41,27 @@ def leftovers(engine: Engine, *, run_folder: Path = RUN_FOLDER, root: Path = HOS
 
     run_folder: where runs keep sockets; root: where /proc is read from.
     """
-    things = (*engine.containers(OWNER), *engine.networks(OWNER), *engine.volumes(OWNER))
+    containers = engine.containers(OWNER)
+    stands = {thing.labels.get(snapshot.SNAPSHOT) for thing in containers if (of := of_labels(thing.labels)) and of.alive(root=root)}
+    images = [image for image in engine.images(OWNER) if image.labels.get(snapshot.SNAPSHOT) not in stands]
+    things = (*containers, *engine.networks(OWNER), *engine.volumes(OWNER), *images)
     found = [
         Leftover(kind=thing.kind, name=thing.name, run_id=owner.run_id, why=_why(owner, cell=thing.labels.get(CELL, "")))
         for thing in things
         if (owner := of_labels(thing.labels)) and not owner.alive(root=root)
     ]
-    found += [*_folders(run_folder, root), *_orphans(root), *_half_made(root)]
+    found += [*_folders(run_folder, root), *_orphans(root), *_half_made(root), *_snapshots(root, stands)]
     return tuple(sorted(dict.fromkeys(found), key=lambda one: (ORDER.index(one.kind), one.name)))
 
 
 def delete(engine: Engine, found: tuple[Leftover, ...]) -> None:
     """Delete what `leftovers` found; what is gone by now is no error. Raises BedError when the engine refuses."""
-    removers = {"container": engine.remove_container, "network": engine.remove_network, "volume": engine.remove_volume}
+    removers = {
+        "container": engine.remove_container,
+        "network": engine.remove_network,
+        "volume": engine.remove_volume,
+        "image": engine.remove_image,
+    }
     for one in sorted(found, key=lambda one: ORDER.index(one.kind)):
         if one.kind == "process":
             _end(one)
@@ -94,6 +102,15 @@ def _half_made(root: Path) -> Iterator[Leftover]:
         pid = part.name.split(".")[-2]
         if pid.isdigit() and not started_ticks(int(pid), root=root):
             yield Leftover(kind="folder", name=str(part), run_id="", why=f"process {pid} that was filling it is gone")
+
+
+def _snapshots(root: Path, stands: Collection[str | None]) -> Iterator[Leftover]:
+    """Copies of nodes that a run kept and that no run stands on now: what is wanted of them is made again."""
+    for folder in sorted((cachedir.root() / snapshot.KIND).glob("[!.]*")):
+        owner = of_folder(folder)
+        if folder.name not in stands and (owner is None or not owner.alive(root=root)):
+            why = _why(owner) if owner else "it does not say whose it is"
+            yield Leftover(kind="folder", name=str(folder), run_id=owner.run_id if owner else "", why=f"a snapshot; {why}")
 
 
 def _process(pid: int, run_id: str, why: str, root: Path) -> Leftover:

@@ -115,3 +115,17 @@ def test_a_cache_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(HostError, match=r"cannot write the cache folder(.|\n)*SPRAYLAB_CACHE"):
         cachedir.obtain("things", "k", _write)
+
+
+def test_a_removed_entry_is_gone_whole_and_can_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path))
+
+    def make(part: Path) -> None:
+        (part / "file").write_text("made")
+
+    path = cachedir.obtain("k", "a", make)
+    cachedir.remove("k", "a")
+    cachedir.remove("k", "a")  # harmless
+    assert not path.exists()
+    assert [one.name for one in (tmp_path / "k").iterdir() if one.is_dir()] == []
+    assert (cachedir.obtain("k", "a", make) / "file").read_text() == "made"

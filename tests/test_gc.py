@@ -2,6 +2,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from lab import gc, nodeimage
 from lab.command import run
 from lab.deadline import until
 from lab.engine import Engine, Thing
-from lab.host import cmdline, environment, processes
-from lab.owner import CELL, OWNER, PID, STARTED, this_process
+from lab.host import cmdline, environment, processes, started
+from lab.owner import CELL, OWNER, PID, STARTED, Owner, this_process
+from lab.snapshot import SNAPSHOT
 from tests.machine import real_engine
 
 DEAD = {OWNER: "r0", PID: "1", STARTED: "00000000.1", CELL: "c0"}
@@ -34,6 +36,12 @@ class ListedEngine(Engine):
 
     def volumes(self, label: str = "") -> tuple[Thing, ...]:
         return tuple(one for one in self.things if one.kind == "volume" and label in one.labels)
+
+    def images(self, label: str) -> tuple[Thing, ...]:
+        return tuple(one for one in self.things if one.kind == "image" and label in one.labels)
+
+    def remove_image(self, image: str) -> None:
+        self.removed.append(("image", image))
 
     def remove_container(self, name: str) -> None:
         self.removed.append(("container", name))
@@ -116,6 +124,29 @@ def test_a_half_made_entry_of_the_cache_is_found_when_its_maker_is_gone(tmp_path
     assert named(found) == [("folder", str(tmp_path / "cache/node-root/.k.21.part"))]
     gc.delete(ListedEngine(), found)
     assert sorted(path.name for path in (tmp_path / "cache/node-root").iterdir()) == [".k.20.part", "k"]
+
+
+def test_a_snapshot_is_left_over_when_its_run_is_gone_and_nobody_stands_on_it(tmp_path: Path) -> None:
+    cache, root = tmp_path / "cache" / "snapshot", tmp_path / "host"
+    for key, owner in (("old", Owner(run_id="r0", pid=1, started="x.1")), ("used", Owner(run_id="r0", pid=1, started="x.1"))):
+        (cache / key).mkdir(parents=True)
+        (cache / key / "owner.json").write_text(json.dumps(asdict(owner)))
+    (cache / ".old.lock").touch()
+    lay_out_process(root, 20, ticks=5, words="spraylab run")
+    living = Owner(run_id="r1", pid=20, started=started(20, root=root)).labels()
+    engine = ListedEngine(
+        thing("image", "sha-old", {**DEAD, SNAPSHOT: "old"}),
+        thing("image", "sha-used", {**DEAD, SNAPSHOT: "used"}),
+        thing("image", "sha-now", {**living, SNAPSHOT: "now"}),
+        thing("container", "c", {**living, SNAPSHOT: "used"}),
+    )
+    found = gc.leftovers(engine, run_folder=tmp_path / "run", root=root)
+    assert named(found) == [("image", "sha-old"), ("folder", str(cache / "old"))]
+    assert found[1].why == "a snapshot; process 1 of run r0, is gone"
+    gc.delete(engine, found)
+    assert engine.removed == [("image", "sha-old")]
+    assert not (cache / "old").exists()
+    assert (cache / "used").exists()
 
 
 HOLDER = """

@@ -1,21 +1,31 @@
 """Nodes as privileged systemd containers on an internal bridge, reached by SSH: kind's way, for Docker and podman."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lab import memory, nodeimage, slots
+from lab import memory, nodeimage, slots, snapshot
 from lab.command import run, ssh
 from lab.deadline import until
 from lab.engine import Engine, NodeSpec
 from lab.errors import BedError
-from lab.host import HostFacts, NodeNeeds, facts, node_needs
+from lab.host import HostFacts, NodeNeeds, cmdline, facts, node_needs
 from lab.model import Completed, Node, Site, Slot, Topology
 from lab.owner import CELL, OWNER, SLOT, make_folder, this_process
 
 UP_LIMIT_S = 180.0  # to SSH on a node; 3 s is usual on 2 cores, over 60 s was seen where five nodes load images on a host with other work
 ASK_LIMIT_S = 5.0  # one try
+OFF_LIMIT_S = 60.0  # to an orderly end of all that runs on a node; 3 s is usual
 MODULES = Path("/lib/modules")
+INIT = "/sbin/init"  # first process of a node that its entry script has set up
+# What a shutdown does on a machine: nobody restarts containers, each is asked to end before it is killed, etcd after those who ask it.
+OFF = """\
+systemctl stop kubelet 2>/dev/null
+! systemctl -q is-active containerd || crictl ps -q | xargs -r -P 8 -n 1 crictl stop --timeout 2 >/dev/null || exit 1
+systemctl stop etcd 2>/dev/null
+systemctl stop containerd
+journalctl --relinquish-var # closes its files
+"""
 SSH_CONFIG = """\
 Host *
   User root
@@ -62,55 +72,60 @@ class Containers:
         self._held: slots.Held | None = None
         self._control: Path | None = None
         self._site: Site | None = None
+        self._public_key = ""
 
     def up(self) -> Site:
         """Nodes with systemd and SSH, control planes first, the client last. Raises BedError; `down` removes what it made."""
         self._held = slots.hold(self._wanted, (*slots.of_host(), *self._networks()))
         image = nodeimage.ensure(self._engine, say=self._say)
-        place = self._held.slot
+        site = self._open(self._held.slot)
+        return self._boot(site, images={node.name: image for node in site.nodes}, labels=self._labels())
+
+    def _open(self, place: Slot) -> Site:
+        """The network in `place` and the way to the nodes that will stand there."""
         nodes = slots.layout(self._topology, place)
-        labels = {**self._owner.labels(), CELL: self._cell_id, SLOT: str(place.number)}
-        self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=labels)
-        public_key = self._keys(nodes)
+        self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=self._labels())
+        self._public_key = self._keys(nodes)
+        self._site = Site(nodes=nodes, slot=place, ssh_config=self._folder / "ssh_config")
+        return self._site
+
+    def _boot(self, site: Site, *, images: Mapping[str, str], labels: Mapping[str, str], volumes: Mapping[str, str] | None = None) -> Site:
+        """Start every node, each of its image and with its /var where it has one; returns when all answer."""
         seen = facts()
-        for node in reversed(nodes):  # the client first: it is everybody's route
+        for node in reversed(site.nodes):  # the client first: it is everybody's route
             self._engine.start_node(
                 NodeSpec(
                     name=self._thing(node.name),
                     hostname=node.name,
-                    image=image,
+                    image=images[node.name],
                     network=self._thing("net"),
                     address=node.address,
                     labels=labels,
-                    env=entry_env(node, place, public_key=public_key, needs=node_needs(seen)),
+                    env=entry_env(node, site.slot, public_key=self._public_key, needs=node_needs(seen)),
                     mounts=mounts(node, self._artifacts),
-                    nameserver=place.client,
+                    volume=(volumes or {}).get(node.name, ""),
+                    nameserver=site.slot.client,
                 )
             )
-        self._site = Site(nodes=nodes, slot=place, ssh_config=self._folder / "ssh_config")
-        for node in nodes:
-            self._await(self._site, node)
-        return self._site
+        for node in site.nodes:
+            self._await(site, node)
+        return site
 
     def down(self) -> None:
         """Remove connections, containers with their volumes, the network and the slot of this cell."""
+        if self._held is not None:
+            self._remove_nodes()
         if self._control:
-            for node in self._site.nodes if self._site else ():
-                self._hang_up(node)
             shutil.rmtree(self._control, ignore_errors=True)
             self._control = None
         if self._held is None:
             return
-        mine = {**self._owner.labels(), SLOT: str(self._held.slot.number)}
-        for container in self._engine.containers(f"{OWNER}={self._owner.run_id}"):
-            if mine.items() <= container.labels.items():
-                self._engine.remove_container(container.name)
         for network in self._engine.networks(f"{OWNER}={self._owner.run_id}"):
-            if mine.items() <= network.labels.items():
+            if self._labels().items() <= network.labels.items():
                 self._engine.remove_network(network.name)
         (self._folder / "ssh_config").unlink(missing_ok=True)
         self._held.release()
-        self._held = None
+        self._held = self._site = None
 
     def stop(self, node: Node) -> None:
         """Take the power of `node` away: all its processes end at once, its disk stays."""
@@ -123,6 +138,59 @@ class Containers:
         if self._site:
             self._await(self._site, node)
 
+    def save(self, key: str) -> None:
+        """Keep all nodes under `key`: they go off together, in order, and boot again. Raises BedError and HostError."""
+        if self.saved(key):
+            return
+        if not self._site:
+            raise BedError("there is nothing to save", "no nodes of this bed are up", "call up first")
+        self.forget(key)  # of what is not whole
+        try:
+            for node in self._site.members:
+                self._shut_down(self._site, node)
+            for node in self._site.nodes:
+                self.stop(node)
+            containers = {node.name: self._thing(node.name) for node in self._site.nodes}
+            slot, topology = self._site.slot.number, str(self._topology)
+            snapshot.keep(self._engine, key, containers, slot=slot, topology=topology, owner=self._owner)
+        finally:
+            for node in reversed(self._site.nodes):
+                self._engine.start_container(self._thing(node.name))
+        for node in self._site.nodes:
+            self._await(self._site, node)
+
+    def _shut_down(self, site: Site, node: Node) -> None:
+        done = ssh(site, node, OFF, limit_s=OFF_LIMIT_S)
+        if done.rc != 0:
+            why = done.stderr.strip()[-400:] or f"rc {done.rc}"
+            raise BedError(f"node {node.name} could not be shut down in order", why, "look at it: `spraylab shell`")
+
+    def saved(self, key: str) -> bool:
+        """Whether there is a whole snapshot `key`."""
+        return snapshot.find(self._engine, key) is not None
+
+    def forget(self, key: str) -> None:
+        """Delete the snapshot `key`; harmless when it is not there. Raises BedError where nodes still stand on it."""
+        snapshot.forget(self._engine, key)
+
+    def restore(self, key: str) -> Site:
+        """Nodes as they were saved under `key`, in place of `up` or of those that are up. Raises BedError."""
+        there = snapshot.find(self._engine, key)
+        if there is None:
+            raise BedError(f"there is no snapshot {key}", "it was never finished, or was deleted", "make the nodes anew: up")
+        mine = self._held.slot.number if self._held else there.slot if self._wanted is None else self._wanted
+        if (there.slot, there.topology) != (mine, str(self._topology)):
+            why = f"it was made of {there.topology} in slot {there.slot}, this bed is {self._topology} in slot {mine}"
+            raise BedError(f"the snapshot {key} does not fit this bed", why, "name that slot, or make the nodes anew: up")
+        if self._held is None:
+            self._held = slots.hold(there.slot, (*slots.of_host(), *self._networks()))
+        site = self._site or self._open(self._held.slot)
+        self._remove_nodes()
+        volumes = {node.name: self._thing(f"{node.name}-var") for node in site.nodes}
+        for node, volume in volumes.items():
+            snapshot.lay_out(self._engine, there, node, volume=volume, labels=self._labels())
+        return self._boot(site, images=there.images, labels={**self._labels(), snapshot.SNAPSHOT: key}, volumes=volumes)
+
     def memory_mib(self, node: Node) -> float:
         """Memory that `node` could not do without now, in MiB; 0 when it is off."""
         pid = self._engine.first_pid(self._thing(node.name))
@@ -131,6 +199,22 @@ class Containers:
     def limits(self) -> tuple[str, ...]:
         """What these nodes cannot show on this host, in whole sentences."""
         return limits(facts(), self._engine.name)
+
+    def _labels(self) -> dict[str, str]:
+        number = self._held.slot.number if self._held else 0
+        return {**self._owner.labels(), CELL: self._cell_id, SLOT: str(number)}
+
+    def _remove_nodes(self) -> None:
+        """Remove connections, containers and volumes; what else this run has in other slots stays."""
+        for node in self._site.nodes if self._site else ():
+            self._hang_up(node)
+        label, mine = f"{OWNER}={self._owner.run_id}", self._labels().items()
+        for container in self._engine.containers(label):
+            if mine <= container.labels.items():
+                self._engine.remove_container(container.name)
+        for volume in self._engine.volumes(label):
+            if mine <= volume.labels.items():
+                self._engine.remove_volume(volume.name)
 
     def _networks(self) -> tuple[tuple[str, str], ...]:
         return tuple((subnet, f"network {network.name}") for network in self._engine.networks() for subnet in network.subnets)
@@ -157,6 +241,8 @@ class Containers:
             run(("ssh", "-F", str(self._folder / "ssh_config"), "-O", "exit", node.name), limit_s=ASK_LIMIT_S)
 
     def _await(self, site: Site, node: Node) -> None:
+        # Asked before its entry script gave it its MAC, a node would stand under another one in the host's table for half a minute.
+        until(lambda: cmdline(self._engine.first_pid(self._thing(node.name))), INIT.__eq__, limit_s=UP_LIMIT_S, every_s=0.1)
         done = _answer(site, node)
         if done.rc != 0:
             last = self._engine.last_lines(self._thing(node.name))

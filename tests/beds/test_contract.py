@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab import bed, slots
-from lab.bed import Bed, Meter, Power
+from lab import bed, cachedir, slots, snapshot
+from lab.bed import Bed, Meter, Power, Snapshots
 from lab.command import ssh
+from lab.deadline import until
 from lab.engine import Engine
 from lab.errors import BedError
 from lab.host import facts
@@ -152,6 +154,111 @@ def test_a_node_without_power_is_silent_and_comes_back_as_it_was(make: Callable[
     assert said(site, 0, "ip route show default").startswith(f"default via {site.client.address}")
     assert said(site, 1, f"ping -c1 -W5 {first.address} >/dev/null && echo yes") == "yes"
     assert said(site, 0, "systemctl is-active containerd spraylab-images") == "active\nactive"
+
+
+SAVED = f"contract-t{os.getpid()}"
+
+
+@pytest.fixture
+def saved() -> Iterator[str]:
+    """A key whose snapshot is gone after the test, whatever the test does."""
+    yield SAVED
+    with real_engine() as engine:
+        snapshot.forget(engine, SAVED)
+
+
+def kept(engine: Engine) -> list[str]:
+    images = [one.name for one in engine.images(f"{snapshot.SNAPSHOT}={SAVED}")]
+    return images + [str(path) for path in (cachedir.root() / snapshot.KIND).glob(f"*{SAVED}*") if path.is_dir()]
+
+
+def with_snapshots(one: Bed) -> Snapshots:
+    if not isinstance(one, Snapshots):
+        pytest.skip(f"bed {one.name} keeps no snapshots")
+    return one
+
+
+WRITE = "for place in /etc /var/lib; do echo {} >$place/state; done; echo 10.231.0.100 {}.invalid >>/etc/hosts"
+READ = "cat /etc/state /var/lib/state /etc/machine-id /sys/class/net/eth0/address /etc/hosts"
+
+
+def test_restored_nodes_are_as_they_were_saved_at_their_addresses(make: Callable[..., Bed], engine: Engine, saved: str) -> None:
+    one = make(topology=Topology(control_planes=1, workers=1))
+    site, keeper = one.up(), with_snapshots(one)
+    for number in range(3):
+        said(site, number, WRITE.format("old", "old"))
+    said(site, 0, "mknod /var/lib/whiteout c 0 0; mkdir -m 700 /var/lib/own; chown 123 /var/lib/own")
+    before = [said(site, number, READ) for number in range(3)]
+    boot = said(site, 0, "systemctl show --property=UserspaceTimestampMonotonic")
+    assert not keeper.saved(saved)
+    keeper.save(saved)
+    assert keeper.saved(saved)
+    assert [said(site, number, READ) for number in range(3)] == before
+    assert said(site, 0, "systemctl show --property=UserspaceTimestampMonotonic") != boot, "saved nodes have been rebooted"
+    for number in range(3):
+        said(site, number, WRITE.format("new", "new") + "; touch /etc/later /var/lib/later; rm -r /opt/cni")
+    again = keeper.restore(saved)
+    assert (again.nodes, again.slot) == (site.nodes, site.slot)
+    assert [said(again, number, READ) for number in range(3)] == before
+    assert said(again, 0, "ls /etc/later /var/lib/later 2>/dev/null || ls -d /opt/cni") == "/opt/cni"
+    assert said(again, 0, "stat -c '%F %a %u' /var/lib/whiteout /var/lib/own") == "character special file 644 0\ndirectory 700 123"
+    for number, node in enumerate(again.nodes):
+        assert said(again, number, "systemctl is-system-running --wait || systemctl --failed --no-legend") == "running"
+        assert f"inet {node.address}/24" in said(again, number, f"ip addr show {node.interface}")
+    assert said(again, 0, "systemctl is-active containerd spraylab-images") == "active\nactive"
+    assert said(again, 0, f"ping -c1 -W5 {again.nodes[1].address} >/dev/null && echo yes") == "yes"
+    one.down()
+    assert left(engine) == []
+
+
+def test_a_snapshot_outlives_its_nodes_and_serves_a_bed_of_the_same_slot_alone(
+    make: Callable[..., Bed], engine: Engine, saved: str
+) -> None:
+    first = make()
+    site, keeper = first.up(), with_snapshots(first)
+    said(site, 0, "echo kept >/var/lib/state")
+    keeper.save(saved)
+    other = make()
+    site_of_other = other.up()
+    with pytest.raises(BedError, match=f"the snapshot {saved} does not fit this bed\n.*in slot {site.slot.number}, .*"):
+        with_snapshots(other).restore(saved)
+    assert said(site_of_other, 0, "hostname") == "cp1", "what could not be restored changed nothing"
+    first.down()
+    second = make()
+    again = with_snapshots(second).restore(saved)
+    assert again.slot == site.slot
+    assert said(again, 0, "cat /var/lib/state") == "kept"
+    with pytest.raises(BedError, match="could not remove the image"):
+        with_snapshots(second).forget(saved)
+    second.down()
+    assert left(engine) != [], "the nodes of the other bed"
+    with_snapshots(second).forget(saved)
+    assert kept(engine) == []
+    with pytest.raises(BedError, match=f"there is no snapshot {saved}\n"):
+        with_snapshots(make()).restore(saved)
+
+
+def test_a_snapshot_that_was_not_finished_is_none_and_its_nodes_go_on(
+    make: Callable[..., Bed], engine: Engine, saved: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = make()
+    site, keeper = one.up(), with_snapshots(one)
+    commit = engine.commit
+
+    def full(name: str, **more: Any) -> str:
+        if name.endswith("client"):
+            raise BedError("the container engine could not keep the root", "no space left on device", "make room")
+        return commit(name, **more)
+
+    monkeypatch.setattr(engine, "commit", full)
+    with pytest.raises(BedError, match="no space left"):
+        keeper.save(saved)
+    assert not keeper.saved(saved)
+    assert kept(engine) == []
+    assert until(lambda: ssh(site, site.nodes[0], "hostname", limit_s=LIMIT_S).stdout, bool, limit_s=LIMIT_S) == "cp1\n"
+    monkeypatch.undo()
+    keeper.save(saved)
+    assert keeper.saved(saved)
 
 
 def test_a_bed_that_counts_memory_sees_what_a_node_takes(make: Callable[..., Bed]) -> None:
