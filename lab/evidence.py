@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from lab import tasks
 from lab.command import RC_LIMIT, ssh
 from lab.datafile import Schema, decode
 from lab.datafile import read as read_data
@@ -63,7 +64,7 @@ def collect(
 
     runs, checks: how the stages ended and what the checks said, which are facts of the lab itself; told: further ones, name -> text.
     """
-    of_lab = {"init": "\n".join(map(_told, runs)), "checks": "\n".join(map(_checked, checks)), **(told or {})}
+    of_lab = {"init": "\n".join(map(_told, runs)), "ansible": tasks.told(runs), "checks": "\n".join(map(_checked, checks)), **(told or {})}
     facts = [Fact(probe=name, node=LAB, text=text, at_s=now_s(), command="spraylab") for name, text in of_lab.items()]
     with ThreadPoolExecutor(max_workers=len(site.nodes)) as pool:  # a probe of a VIP that nobody holds waits for seconds
         facts += chain.from_iterable(pool.map(partial(_of_node, site), site.nodes))

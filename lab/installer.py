@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import TextIO
 
-from lab import inventory
+from lab import inventory, tasks
 from lab.command import RC_LIMIT, RC_STOPPED, run
 from lab.datafile import decode
 from lab.errors import InstallError
@@ -22,8 +22,6 @@ from lab.playbooks import Playbooks
 CALLBACKS = Path(__file__).parent / "ansible" / "callback"
 MARK = "@lab-event@"  # as lab_events.py writes it
 FORKS = 10
-ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
-SAID_CHARACTERS = 3000  # of a failed task, in the result; the log has all of it
 
 OnEvent = Callable[[TaskEvent], None]
 
@@ -36,21 +34,22 @@ def install(stage: Stage, *, site: Site, playbooks: Playbooks, folder: Path, on_
     Raises InstallError when the playbooks could not be started at all.
     """
     _write_inventory(inventory.render(stage, site), folder)
-    events: list[TaskEvent] = []
+    root, events = playbooks.cluster.parent.resolve(), list[TaskEvent]()
     with (folder / "ansible.log").open("w", buffering=1) as log, (folder / "events.jsonl").open("w", buffering=1) as kept:
         done = run(
             _argv(stage, playbooks, folder),
             limit_s=limit_s,
             env=_environment(site, playbooks, folder),
             cwd=playbooks.cluster.parent,
-            on_line=lambda line: _line(line, events, on_event, log=log, kept=kept),
+            on_line=lambda line: _line(line, events, on_event, log=log, kept=kept, root=root),
             stop=stop,
         )
         log.write(done.stderr)
-    if done.rc not in (0, RC_STOPPED, RC_LIMIT) and not any(event.kind in ENDED for event in events):
-        said = (done.stderr or done.stdout).strip()[-SAID_CHARACTERS:]
+    if done.rc not in (0, RC_STOPPED, RC_LIMIT) and not any(event.kind in tasks.ENDED for event in events):
+        said = (done.stderr or done.stdout).strip()[-tasks.SAID_CHARACTERS :]
         raise InstallError(f"ansible-playbook ended with {done.rc} before any task", said, f"see {folder / 'ansible.log'}")
-    return outcome(stage, done, tuple(events), init_task=playbooks.init_task)
+    told = outcome(stage, done, tuple(events), init_task=playbooks.init_task)
+    return replace(told, failed_at=f"{told.failed_at} of {playbooks.label}") if told.failed_at else told
 
 
 def event_of(line: str) -> TaskEvent | None:
@@ -68,17 +67,13 @@ def outcome(stage: Stage, done: Completed, events: tuple[TaskEvent, ...], *, ini
     """What `events` say about the run `done`: attempts of kubeadm init are those that were seen to start."""
     of_init = [event for event in events if event.task.rpartition(" : ")[2] == init_task]
     began = next((event.at_s for event in of_init if event.kind == "start"), None)
-    ended = next((event for event in of_init if event.kind in ENDED), None)
+    ended = next((event for event in of_init if event.kind in tasks.ENDED), None)
     retries = [event for event in of_init if event.kind == "retry"]
     ran = began is not None and not (ended and ended.kind in ("skipped", "unreachable"))
     told = [event for event in (*retries, *([ended] if ended else [])) if event.rc is not None]
     until_s = ended.at_s if ended else done.started_at_s + done.duration_s
-    failed = next((event for event in reversed(events) if event.kind in ("failed", "unreachable")), None)
     stopped = done.rc == RC_STOPPED
-    said = failed.said if failed else ""
-    if done.rc == RC_LIMIT:
-        said = f"ended by the lab after its limit of {done.duration_s:.0f} s; {said}"
-    return StageRun(
+    run = StageRun(
         stage=stage.name,
         rc=None if stopped else done.rc,
         duration_s=done.duration_s,
@@ -86,8 +81,24 @@ def outcome(stage: Stage, done: Completed, events: tuple[TaskEvent, ...], *, ini
         init_rc=told[-1].rc if ran and told else None,
         init_s=until_s - began if began is not None and ran else 0.0,
         stopped_after_s=(until_s - began if began is not None and ran else 0.0) if stopped else None,
-        failed_task=failed.task if failed and done.rc != 0 else "",
-        failed_said=said[-SAID_CHARACTERS:] if done.rc != 0 else "",
+        slowest=tasks.slowest(events, until_s=done.started_at_s + done.duration_s),
+    )
+    return run if done.rc == 0 else _failed(run, tasks.failure(events))
+
+
+def _failed(run: StageRun, failure: tasks.Failure | None) -> StageRun:
+    """`run` with what failed in it."""
+    limit = f"ended by the lab after its limit of {run.duration_s:.0f} s; " if run.rc == RC_LIMIT else ""
+    if failure is None:
+        return replace(run, failed_said=limit)
+    return replace(
+        run,
+        failed_task=failure.task,
+        failed_said=limit + failure.said,
+        failed_at=failure.at,
+        failed_node=failure.node,
+        failed_rc=failure.rc,
+        failed_first=failure.first,
     )
 
 
@@ -126,11 +137,12 @@ def _environment(site: Site, playbooks: Playbooks, folder: Path) -> Mapping[str,
     }
 
 
-def _line(line: str, events: list[TaskEvent], on_event: OnEvent, *, log: TextIO, kept: TextIO) -> None:
+def _line(line: str, events: list[TaskEvent], on_event: OnEvent, *, log: TextIO, kept: TextIO, root: Path) -> None:
     event = event_of(line)
     if event is None:
         log.write(line + "\n")
         return
+    event = replace(event, path=event.path.removeprefix(f"{root}/"))
     events.append(event)
     kept.write(json.dumps(asdict(event)) + "\n")
     on_event(event)

@@ -15,6 +15,8 @@ VERSION = 1
 FILE = "matrix.json"
 GREEN = (Outcome.PASS, Outcome.SKIP)
 COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}
+SLOWEST = 5  # tasks of each ref that reports tell; matrix.json has those of each stage
+SAID_CHARACTERS = 300  # of a failed task, its last ones; the page and the log have more
 EXIT = {Outcome.FAIL: 1, Outcome.UNKNOWN: 2, Outcome.ERROR: 3}
 
 
@@ -51,6 +53,26 @@ class CellResult:
     judged_in: str = ""
     host_load: str = ""
     memory_mib: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedTask:
+    """Where the installer of a stage failed, in one sentence; the last words of the task; and those of its first try, where they differ."""
+
+    where: str
+    said: str
+    first: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowTask:
+    """One of the tasks that took longest with the playbooks `ref`, and where it did."""
+
+    ref: str
+    task: str
+    seconds: float
+    stage: str
+    cell: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +143,39 @@ def reason(result: CellResult) -> str:
         return verdict.summary
     known = f" (known: {', '.join(result.known)})" if result.known else ""
     return f"{verdict.cause or 'cause unknown'}: {verdict.summary}{known}"
+
+
+def failed_tasks(result: CellResult) -> tuple[FailedTask, ...]:
+    """The task in which each stage that failed did."""
+    return tuple(
+        FailedTask(where=_where(run), said=_last(run.failed_said), first=_last(run.failed_first))
+        for run in result.stages
+        if run.failed_task
+    )
+
+
+def slowest(matrix: Matrix) -> tuple[SlowTask, ...]:
+    """The tasks that took longest with each ref, slowest first; where a task took longest counts."""
+    found: dict[str, dict[str, SlowTask]] = {}
+    for result in matrix.cells:
+        for run in result.stages:
+            for task, seconds in run.slowest:
+                of_ref = found.setdefault(result.ref, {})
+                if task not in of_ref or seconds > of_ref[task].seconds:
+                    of_ref[task] = SlowTask(ref=result.ref, task=task, seconds=seconds, stage=run.stage, cell=result.id)
+    return tuple(one for of_ref in found.values() for one in sorted(of_ref.values(), key=lambda one: -one.seconds)[:SLOWEST])
+
+
+def _where(run: StageRun) -> str:
+    rc = f" (rc={run.failed_rc})" if run.failed_rc is not None else ""
+    return f"stage {run.stage!r}: task {run.failed_task!r} on {run.failed_node or 'a node'}{rc}" + (
+        f", {run.failed_at}" if run.failed_at else ""
+    )
+
+
+def _last(said: str) -> str:
+    line = " ".join(said.split())
+    return line if len(line) <= SAID_CHARACTERS else f"…{line[-SAID_CHARACTERS:]}"
 
 
 def memory(result: CellResult) -> str:

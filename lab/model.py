@@ -10,6 +10,7 @@ ADDONS = ("kube-vip", "metallb", "cilium")
 Endpoint = Literal["vip", "node"]
 Network = Literal["plain", "none"]
 Role = Literal["control-plane", "worker", "client"]
+Blames = Literal["product", "infrastructure"]
 API_PORT = 6443  # kube_apiserver_port of every release
 
 
@@ -164,7 +165,8 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent:
-    """One line of Ansible's stream. `kind`: start, ok, changed, skipped, failed, retry, unreachable, stats."""
+    """One line of Ansible's stream. `kind`: start, ok, changed, skipped, failed, retry, unreachable, stats; `path`: file and line
+    of a task that did not end well."""
 
     at_s: float
     kind: str
@@ -172,13 +174,15 @@ class TaskEvent:
     node: str = ""
     said: str = ""
     rc: int | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRun:
     """How one run of the installer ended. `rc` of ansible-playbook, None when it was stopped; `attempts`: how often
     kubeadm init was really started (seen, not what Ansible reports); `init_rc`: the last one's exit code, None when
-    unknown; `stopped_after_s`: seconds of kubeadm init until an early verdict stopped it."""
+    unknown; `stopped_after_s`: seconds of kubeadm init until an early verdict stopped it; `failed_at`: file and line of the task, and
+    of which playbooks; `failed_first`: what its first try said, where its last said something else; `slowest`: task -> seconds."""
 
     stage: str
     rc: int | None
@@ -189,6 +193,11 @@ class StageRun:
     stopped_after_s: float | None = None
     failed_task: str = ""
     failed_said: str = ""
+    failed_at: str = ""
+    failed_node: str = ""
+    failed_rc: int | None = None
+    failed_first: str = ""
+    slowest: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +255,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A signature that holds. `chain` runs from symptom to cause."""
+    """A signature that holds. `chain` runs from symptom to cause; `blames`: what is broken, infrastructure is not the product's."""
 
     signature: str
     catalogue: str
@@ -254,6 +263,7 @@ class Finding:
     fix: str
     upstream: tuple[str, ...]
     chain: tuple[Link, ...]
+    blames: Blames = "product"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from lab.datafile import Checked, Schema, read
-from lab.model import API_PORT, Evidence, Fact, Finding, Link, Node, RuledOut, Site
+from lab.model import API_PORT, Blames, Evidence, Fact, Finding, Link, Node, RuledOut, Site
 
 FOLDER = Path(__file__).parent / "data" / "signatures"
 LINE_CHARACTERS = 400  # of a line that proves something; the evidence has all of it
@@ -72,6 +72,8 @@ class SignatureSchema(Schema):
     upstream: list[str]
     heals_itself: bool
     holds_s: float
+    blames: Blames = "product"
+    follows: bool = False
     links: list[Annotated[LinkSchema, Checked(_link)]]
     must_match: list[SampleSchema]
     must_not_match: list[SampleSchema]
@@ -80,7 +82,8 @@ class SignatureSchema(Schema):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """A known failure. `heals_itself`: it may go away without anybody's help, so that it never ends a run early; `holds_s`:
-    seconds it must hold without interruption before it does."""
+    seconds it must hold without interruption before it does; `blames`: what is broken, where that is not the product; `follows`: it
+    comes of another failure, so that it is the cause only where nothing else is found."""
 
     id: str
     catalogue: str
@@ -92,6 +95,8 @@ class Signature:
     links: tuple[LinkSchema, ...]
     must_match: tuple[SampleSchema, ...]
     must_not_match: tuple[SampleSchema, ...]
+    blames: Blames = "product"
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,21 +145,29 @@ def load(*, folder: Path = FOLDER) -> tuple[Signature, ...]:
 
 
 def match(signatures: tuple[Signature, ...], evidence: Evidence, *, context: Context) -> Matched:
-    """Which of `signatures` hold in `evidence`, which are excluded and by which fact, and which cannot be told."""
+    """Which of `signatures` hold in `evidence`, which are excluded and by which fact, and which cannot be told.
+
+    Findings: what is not the product's first, for it ended the stage; what comes of another failure last. Ruled out: those first that
+    a line speaks against, before those for which there is only no line.
+    """
     facts = {(fact.probe, fact.node): fact for fact in sorted(evidence.facts, key=lambda fact: fact.at_s)}
-    findings: list[Finding] = []
-    ruled_out: list[RuledOut] = []
+    findings: list[tuple[bool, Finding]] = []
+    ruled_out: list[tuple[bool, RuledOut]] = []
     unclear: list[str] = []
     for signature in signatures:
         by_node = [[_look(link, node, facts, context) for link in signature.links] for node in context.nodes]
         if found := next((seen for seen in by_node if all(one.holds is _Holds.YES for one in seen)), None):
-            findings.append(_finding(signature, found))
+            findings.append((signature.follows, _finding(signature, found)))
         elif by_node and all(any(one.holds is _Holds.NO for one in seen) for seen in by_node):
             ruled_out.append(_ruled_out(signature, by_node[0]))
         else:
             lacks = sorted({one.link.probe for seen in by_node for one in seen if one.holds is _Holds.UNKNOWN})
             unclear.append(f"{signature.id}: {', '.join(lacks)} could not be read")
-    return Matched(findings=tuple(findings), ruled_out=tuple(ruled_out), unclear=tuple(unclear))
+    findings.sort(key=lambda one: (one[0], one[1].blames == "product"))
+    ruled_out.sort(key=lambda one: not one[0])
+    return Matched(
+        findings=tuple(finding for _, finding in findings), ruled_out=tuple(ruled for _, ruled in ruled_out), unclear=tuple(unclear)
+    )
 
 
 def readable(fact: Fact) -> bool:
@@ -172,6 +185,8 @@ def _signature(path: Path) -> Signature:
         upstream=tuple(schema.upstream),
         heals_itself=schema.heals_itself,
         holds_s=schema.holds_s,
+        blames=schema.blames,
+        follows=schema.follows,
         links=tuple(schema.links),
         must_match=tuple(schema.must_match),
         must_not_match=tuple(schema.must_not_match),
@@ -225,13 +240,13 @@ def _finding(signature: Signature, seen: list[_Seen]) -> Finding:
         fix=signature.fix,
         upstream=signature.upstream,
         chain=tuple(one.link for one in seen),
+        blames=signature.blames,
     )
 
 
-def _ruled_out(signature: Signature, seen: list[_Seen]) -> RuledOut:
-    """Excluded by the link nearest to the cause that a line speaks against; else by the nearest that fails."""
+def _ruled_out(signature: Signature, seen: list[_Seen]) -> tuple[bool, RuledOut]:
+    """Excluded by the link nearest to the cause that a line speaks against, else by the nearest that fails; and whether a line does."""
     against = [one for one in reversed(seen) if one.holds is _Holds.NO]
-    link = next((one for one in against if one.told), against[0]).link
-    return RuledOut(
-        signature=signature.id, means=signature.means, because=f"not so on {link.node} ({link.probe}): {link.says}", line=link.line
-    )
+    by = next((one for one in against if one.told), against[0])
+    because = f"not so on {by.link.node} ({by.link.probe}): {by.link.says}"
+    return by.told, RuledOut(signature=signature.id, means=signature.means, because=because, line=by.link.line)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from lab import evidence, installer, signature
+from lab import evidence, installer, signature, tasks
 from lab.command import ssh
 from lab.deadline import now_s
 from lab.errors import BedError
@@ -43,7 +43,7 @@ def run_stage(
 
     Raises BedError when a node went away or never got its images, InstallError when the playbooks could not be started.
     """
-    tasks = _Tasks(tell)
+    heard_of = _Tasks(tell)
     watch = Watch(
         site=site,
         signatures=signature.load(),
@@ -56,7 +56,7 @@ def run_stage(
 
     def heard(event: TaskEvent) -> None:
         watch.heard(event)
-        tasks.heard(event)
+        heard_of.heard(event)
 
     folder.mkdir(parents=True, exist_ok=True)
     with tell.journal.step(tell.course, f"stage {stage.name}"), watch:
@@ -66,7 +66,7 @@ def run_stage(
         tell.say(f"{times} sample(s) could not be taken: {why}")
     for node in site.members:
         _see_images(site, node)
-    if "unreachable" in tasks.ended_as:
+    if "unreachable" in heard_of.ended_as:
         raise BedError(f"a node went away in stage {stage.name!r}", run.failed_said or run.failed_task, f"see {folder / 'ansible.log'}")
     return run, story
 
@@ -84,11 +84,11 @@ class _Tasks:
         key = event.task, event.node
         if event.kind == "start":
             self._began_s[key] = event.at_s
-        ended = event.kind in installer.ENDED
+        ended = event.kind in tasks.ENDED
         self.ended_as |= {event.kind} if ended else set()
         duration_s = event.at_s - self._began_s[key] if ended and key in self._began_s else None
         said = event.said if event.kind in ("failed", "retry", "unreachable") else ""
-        more = {"is": event.kind, "rc": event.rc}
+        more = {"is": event.kind, "rc": event.rc, **({"path": event.path} if event.path else {})}
         self._tell.write("task", at_s=event.at_s, name=event.task, node=event.node, said=said, duration_s=duration_s, more=more)
 
 

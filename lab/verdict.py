@@ -38,6 +38,8 @@ def judge(
     outcome, summary = _outcome(checks, runs, matched)
     if outcome is Outcome.FAIL and starved and not matched.findings:
         outcome, summary = Outcome.UNKNOWN, f"{summary}; the host was {starved} meanwhile, which may be all of it: run it again (--failed)"
+    if outcome is Outcome.FAIL and matched.findings and matched.findings[0].blames == "infrastructure":
+        outcome = Outcome.ERROR  # what was to be installed was never there to be judged
     cause_unknown = outcome in (Outcome.FAIL, Outcome.UNKNOWN) and not matched.findings
     return Verdict(
         outcome=outcome,
@@ -77,7 +79,9 @@ def _of_stage(run: StageRun, matched: Matched) -> tuple[Outcome, str]:
 
 def _symptom(run: StageRun) -> str:
     in_init = run.stopped_after_s is not None or (run.attempts > 0 and run.init_rc not in (None, 0))
-    return f"stage {run.stage!r}: kubeadm init does not finish" if in_init else f"stage {run.stage!r} failed in task {run.failed_task!r}"
+    if in_init:
+        return f"stage {run.stage!r}: kubeadm init does not finish"
+    return f"stage {run.stage!r} failed in task {run.failed_task!r}" + (f" ({run.failed_at})" if run.failed_at else "")
 
 
 def _cause(matched: Matched) -> str:

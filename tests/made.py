@@ -55,6 +55,19 @@ def site_of_three(folder: Path) -> Site:
     return replace(alone, nodes=(alone.nodes[0], *more, worker, alone.client))
 
 
+REFUSED = StageRun(
+    stage="metallb",
+    rc=2,
+    duration_s=190.0,
+    attempts=1,
+    init_rc=0,
+    failed_task="kubernetes-apps/metallb : Check cluster settings",
+    failed_said="MetalLB require kube_proxy_strict_arp = true",
+    failed_at="roles/kubernetes-apps/metallb/tasks/main.yml:2 of kubespray v2.25.0",
+    failed_node="cp1",
+    failed_first="it said something else at first",
+    slowest=(("etcd : Start", 12.34), ("kubeadm : Init", 9.0)),
+)
 FORBIDDEN = Finding(
     signature="kube-vip-admin-conf-forbidden",
     catalogue="F-01",

@@ -128,7 +128,35 @@ def test_real_ansible_tells_four_attempts_of_a_task_that_fails(tmp_path: Path) -
     assert len(kept.splitlines()) == len(seen)
     assert "hunter2" not in kept + (tmp_path / "stage" / "ansible.log").read_text() + told.failed_said
     assert installer.MARK not in (tmp_path / "stage" / "ansible.log").read_text()
+    assert (told.failed_at, told.failed_node, told.failed_rc) == ("cluster.yml:5 of x", "cp1", 124)
+    assert told.failed_first == ""
+    assert [task for task, _ in told.slowest] == [INIT]
     assert "kube_vip_address: 10.9.7.100" in (tmp_path / "stage" / "inventory" / "group_vars" / "all.yaml").read_text()
+
+
+def test_real_ansible_tells_which_items_of_a_loop_failed_and_where_the_task_stands(tmp_path: Path) -> None:
+    roles = tmp_path / "roles" / "apps" / "tasks"
+    roles.mkdir(parents=True)
+    loop = {"name": "apply", "command": "sh -c 'echo {{ item }} is wrong >&2; test {{ item }} != b; exit $?'", "loop": ["a", "b", "c"]}
+    (roles / "main.yml").write_text(
+        "# the first line\n" + yaml.safe_dump([loop, {"name": "after", "debug": {"msg": "{{ nobody_sets_it }}"}}])
+    )
+    playbooks, site = play(tmp_path, {"name": "apps", "import_role": {"name": "apps"}})
+    told = installer.install(
+        STAGE, site=site, playbooks=playbooks, folder=tmp_path / "stage", on_event=lambda _: None, stop=Event(), limit_s=60
+    )
+    assert (told.failed_task, told.failed_at, told.failed_rc) == ("apps : apply", "roles/apps/tasks/main.yml:2 of x", 1)
+    assert "b is wrong" in told.failed_said
+    assert "c is wrong" not in told.failed_said
+
+
+def test_real_ansible_tells_a_variable_that_nobody_sets(tmp_path: Path) -> None:
+    playbooks, site = play(tmp_path, {"name": "lay down", "debug": {"msg": "{{ metallb_namespace }}"}})
+    told = installer.install(
+        STAGE, site=site, playbooks=playbooks, folder=tmp_path / "stage", on_event=lambda _: None, stop=Event(), limit_s=60
+    )
+    assert "'metallb_namespace' is undefined" in told.failed_said
+    assert told.failed_at.startswith("cluster.yml:")
 
 
 def test_a_run_is_ended_when_asked_to_stop(tmp_path: Path) -> None:

@@ -101,3 +101,29 @@ def test_a_known_red_cell_is_fine_only_with_its_cause() -> None:
 )
 def test_one_cell_decides_about_the_ports(said: tuple[str, ...], verdict: str) -> None:
     assert matrix.ports_verdict(made.matrix(*(replace(made.result(), ports=one) for one in said))) == verdict
+
+
+def test_the_slowest_tasks_of_a_ref_are_those_of_all_its_cells() -> None:
+    def cell(name: str, *slowest: tuple[str, float]) -> matrix.CellResult:
+        return replace(made.result(name=name), stages=(replace(made.REFUSED, slowest=slowest),))
+
+    first, second = cell("a", ("x", 5.0), ("y", 4.0)), cell("b", ("x", 9.0), ("z", 1.0))
+    other = replace(cell("c", ("x", 1.0)), ref="kubespray v2.25.0")
+    told = matrix.slowest(made.matrix(first, second, other))
+    assert [(one.ref, one.task, one.seconds, one.cell) for one in told] == [
+        ("replica of v2.25.0", "x", 9.0, "b"),
+        ("replica of v2.25.0", "y", 4.0, "a"),
+        ("replica of v2.25.0", "z", 1.0, "b"),
+        ("kubespray v2.25.0", "x", 1.0, "c"),
+    ]
+    many = cell("d", *((f"t{number}", float(number)) for number in range(20)))
+    assert [one.task for one in matrix.slowest(made.matrix(many))] == ["t19", "t18", "t17", "t16", "t15"]
+
+
+def test_a_failed_task_is_told_by_its_last_words() -> None:
+    run = replace(made.REFUSED, failed_said="x" * 999 + "\nthe end", failed_first="", failed_rc=1)
+    (told,) = matrix.failed_tasks(replace(made.result(), stages=(run, replace(run, failed_task=""))))
+    assert told.where.startswith("stage 'metallb': task 'kubernetes-apps/metallb : Check cluster settings' on cp1 (rc=1), roles/")
+    assert told.said.startswith("…xxx")
+    assert told.said.endswith("x the end")
+    assert told.first == ""

@@ -19,15 +19,27 @@ BY_ID = {one.id: one for one in ALL}
 MUST = [pytest.param(one, sample, id=f"{one.id}: {sample.says}") for one in ALL for sample in one.must_match]
 MUST_NOT = [pytest.param(one, sample, id=f"{one.id}: {sample.says}") for one in ALL for sample in one.must_not_match]
 NEEDED = {
+    "cilium-chart-not-fetched",
     "cilium-cuts-off-earlier-pods",
+    "cilium-kube-owner-refused",
+    "cilium-may-not-write-its-programs",
+    "cilium-release-exists",
+    "download-failed",
+    "init-retry-refused",
+    "init-skipped-after-failure",
     "kube-proxy-left-behind",
     "kube-vip-admin-conf-forbidden",
     "kube-vip-host-alias",
     "kube-vip-no-mode",
     "kube-vip-wrong-interface",
     "kubelet-never-starts",
+    "metallb-variable-undefined",
+    "packages-not-fetched",
     "port-taken",
+    "settings-refused",
     "slow-host",
+    "strict-arp-required",
+    "undefined-variable",
     "vip-without-owner",
 }
 FORBIDDEN = 'leases.coordination.k8s.io "plndr-cp-lock" is forbidden: User "kubernetes-admin" cannot get resource "leases"\n'
@@ -128,6 +140,26 @@ def test_a_ruled_out_signature_shows_the_line_that_speaks_against_it() -> None:
     (ruled_out,) = match((forbidden,), evidence(forbidden, facts), context=CONTEXT).ruled_out
     assert ruled_out.line == "path: /etc/kubernetes/super-admin.conf"
     assert ruled_out.because == "not so on cp1 (kube-vip-manifest): kube-vip's manifest gives it admin.conf"
+
+
+def test_what_a_line_speaks_against_comes_before_what_no_line_speaks_for() -> None:
+    told, absent = BY_ID["kube-vip-no-mode"], BY_ID["download-failed"]
+    facts = (*evidence(told, told.must_not_match[0].facts).facts, *evidence(absent, {"ansible": ""}).facts)
+    ruled_out = match((absent, told), Evidence(facts=facts), context=CONTEXT).ruled_out
+    assert [one.signature for one in ruled_out] == [told.id, absent.id]
+
+
+def test_what_ended_the_stage_from_outside_is_told_first_and_what_comes_of_another_failure_last(tmp_path: Path) -> None:
+    texts = {"a": "follows: true", "b": "follows: false", "c": "blames: infrastructure"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_text(f"{MINIMAL}{text}\n")
+    findings = match(signature.load(folder=tmp_path), Evidence(facts=(addresses("inet 10.9.7.100/32"),)), context=CONTEXT).findings
+    assert [(one.signature, one.blames) for one in findings] == [("c", "infrastructure"), ("b", "product"), ("a", "product")]
+
+
+def test_a_failed_download_is_no_fault_of_the_product() -> None:
+    infrastructure = {one.id for one in ALL if one.blames == "infrastructure"}
+    assert infrastructure >= {"download-failed", "packages-not-fetched", "cilium-chart-not-fetched"}
 
 
 def test_all_links_must_hold_on_the_same_node() -> None:

@@ -89,6 +89,15 @@ def test_a_fail_without_a_finding_says_where_to_look_and_what_could_not_be_told(
     assert verdict.cause == ""
 
 
+def test_what_could_not_be_fetched_is_an_error_and_not_a_failure_of_the_release() -> None:
+    run = StageRun(stage="base", rc=2, duration_s=61.0, failed_task="download : item", failed_at="roles/download/tasks/main.yml:9 of x")
+    fetched = replace(FINDING, signature="download-failed", means="it did not come", blames="infrastructure")
+    verdict = judge([], [run], matched=Matched(findings=(fetched, FINDING)), files=["a.txt"], full=FULL)
+    assert (verdict.outcome, verdict.cause) == (Outcome.ERROR, "download-failed")
+    assert verdict.summary == "stage 'base' failed in task 'download : item' (roles/download/tasks/main.yml:9 of x): it did not come"
+    assert judge([], [run], matched=FOUND, files=[], full=FULL).outcome is Outcome.FAIL
+
+
 def test_a_finding_on_a_green_cell_is_a_contradiction_and_no_pass() -> None:
     verdict = judge([check(Outcome.PASS)], [GREEN], matched=FOUND, files=[], full=FULL)
     assert verdict.outcome is Outcome.UNKNOWN

@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from lab.matrix import CellResult, Matrix, reason
+from lab.matrix import CellResult, Matrix, failed_tasks, reason
 from lab.model import CheckResult, Outcome
 
 FILE = "junit.xml"
@@ -55,4 +55,5 @@ def _tell(case: ET.Element, outcome: Outcome, why: str, text: str) -> None:
 
 def _chain(result: CellResult) -> str:
     links = [f"{link.says}\n    {link.node}/{link.probe}: {link.line}" for finding in result.verdict.findings for link in finding.chain]
-    return "\n".join([result.verdict.ended, *links])
+    failed = [f"the installer failed in {task.where}\n    {task.said}" for task in failed_tasks(result)]
+    return "\n".join([result.verdict.ended, *failed, *links])

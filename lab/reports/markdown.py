@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.grid import Entry, Grid, counts, grid, notes, predicted
-from lab.matrix import GREEN, CellResult, Matrix, memory, ports_verdict, reason
+from lab.matrix import GREEN, CellResult, Matrix, failed_tasks, memory, ports_verdict, reason, slowest
 from lab.model import Finding, Outcome
 
 FILE = "matrix.md"
@@ -50,7 +50,7 @@ def text(matrix: Matrix) -> str:
     if is_grid:
         blocks.append(_Block(text=_lines(_grid(laid)), rank=1, kind="the grid"))
     blocks += [*_table(matrix, folded=is_grid), *_reasons(matrix), *_ports(matrix)]
-    notes = (_measured(matrix), _memory(matrix), _deviations(matrix), _limits(matrix))
+    notes = (_measured(matrix), _slowest(matrix), _memory(matrix), _deviations(matrix), _limits(matrix))
     blocks += [_Block(text=_lines(part), rank=3, kind="notes") for part in notes]
     return _fitting(blocks)
 
@@ -147,6 +147,11 @@ def _reason(result: CellResult, *, is_open: bool) -> Iterator[str]:
     yield ""
     yield _text(f"{verdict.summary}. {verdict.ended}".strip(". ") + ".")
     yield ""
+    for task in failed_tasks(result):
+        yield f"The installer failed in {_text(task.where)}:"
+        yield ""
+        yield from (f"- {name}: `{_line(said)}`" for name, said in (("first it said", task.first), ("said", task.said)) if said)
+        yield ""
     for finding in verdict.findings:
         yield from _chain(finding)
     came = [f"`{_line(one.name)}`, {one.come}: {_text(one.prediction.says)}" for one in predicted(result)]
@@ -208,6 +213,17 @@ def _measured(matrix: Matrix) -> Iterator[str]:
         for result, one in told:
             numbers = ", ".join(f"{name}: {value:g}" for name, value in one.measured)
             yield f"| `{result.id}` | {_cell(one.check)} on {one.node} | {numbers} |"
+        yield ""
+
+
+def _slowest(matrix: Matrix) -> Iterator[str]:
+    told = slowest(matrix)
+    if told:
+        yield "## What took the installer longest"
+        yield ""
+        yield "| playbooks | task | took | stage | in |"
+        yield "|---|---|---|---|---|"
+        yield from (f"| {one.ref} | {_cell(one.task)} | {one.seconds:.1f} s | {_cell(one.stage)} | `{one.cell}` |" for one in told)
         yield ""
 
 

@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from lab.ability import Ability
 from lab.grid import counts, grid, notes
-from lab.matrix import COLOUR, GREEN, CellResult, Matrix, ports_verdict, reason
+from lab.matrix import COLOUR, GREEN, CellResult, Matrix, failed_tasks, ports_verdict, reason, slowest
 from lab.model import CheckResult, Finding, Link, Verdict
 
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
@@ -35,7 +35,7 @@ def show(matrix: Matrix, console: Console) -> None:
         console.print(explanation(first))
         if others:
             console.print(_same(first, others))
-    for part in (*_measured(matrix), *_memory(matrix), *_ports(matrix), *_departures(matrix)):
+    for part in (*_measured(matrix), *_slowest(matrix), *_memory(matrix), *_ports(matrix), *_departures(matrix)):
         console.print(part)
 
 
@@ -116,12 +116,7 @@ def explanation(result: CellResult) -> RenderableType:
     top.add(Text(verdict.summary, style="bold"))
     if verdict.ended:
         top.add(Text(verdict.ended))
-    failed = [check for check in result.checks if check.outcome not in GREEN]
-    if failed:
-        branch = top.add("checks that are not green")
-        for check in failed:
-            branch.add(Text(f"{check.outcome.name} {check.check} on {check.node}: {_short(check.said)}"))
-    for branch in _findings(verdict):
+    for branch in (*_failed_tasks(result), *_failed_checks(result), *_findings(verdict)):
         top.add(branch)
     if verdict.ruled_out:
         branch = top.add("what it is not")
@@ -148,6 +143,24 @@ def abilities(rows: Iterable[Ability]) -> Table:
 def checks(results: tuple[CheckResult, ...]) -> str:
     """The checks of one cell as text, one line each."""
     return "\n".join(f"{one.outcome.name:7} {one.check} on {one.node}: {one.said}" for one in results)
+
+
+def _failed_tasks(result: CellResult) -> Iterator[Tree]:
+    for task in failed_tasks(result):
+        branch = Tree(Text(f"the installer failed in {task.where}"))
+        for name, said in (("first: ", task.first), ("", task.said)):
+            if said:
+                branch.add(Text(f"{name}{said}", style="dim"))
+        yield branch
+
+
+def _failed_checks(result: CellResult) -> Iterator[Tree]:
+    failed = [check for check in result.checks if check.outcome not in GREEN]
+    if failed:
+        branch = Tree("checks that are not green")
+        for check in failed:
+            branch.add(Text(f"{check.outcome.name} {check.check} on {check.node}: {_short(check.said)}"))
+        yield branch
 
 
 def _findings(verdict: Verdict) -> Iterator[Tree]:
@@ -181,6 +194,18 @@ def _measured(matrix: Matrix) -> Iterator[RenderableType]:
                 else f"{values[0]:g}"
             )
             tree.add(Text(f"{check}, {name}: {spread}"))
+        yield Padding(tree, (1, 0, 0, 0))
+
+
+def _slowest(matrix: Matrix) -> Iterator[RenderableType]:
+    """The installer's slowest tasks with each ref; matrix.html and matrix.json have those of each stage."""
+    told: dict[str, list[str]] = {}
+    for one in slowest(matrix):
+        told.setdefault(one.ref, []).append(f"{one.task} {one.seconds:.0f} s")
+    if told:
+        tree = Tree(Text("what took the installer longest", style="bold"))
+        for ref, tasks in told.items():
+            tree.add(Text(f"{ref}: {', '.join(tasks)}"))
         yield Padding(tree, (1, 0, 0, 0))
 
 

@@ -66,8 +66,8 @@ def _replicas(look: Look) -> Iterator[str]:
 
 
 RULES = (
-    Rule(name="strict ARP", signature="", look=_strict_arp),
-    Rule(name="MetalLB's namespace", signature="", look=_no_namespace),
+    Rule(name="strict ARP", signature="strict-arp-required", look=_strict_arp),
+    Rule(name="MetalLB's namespace", signature="metallb-variable-undefined", look=_no_namespace),
     Rule(name="a network for MetalLB", signature="metallb-without-network", look=_no_network),
     Rule(name="a pool for MetalLB", signature="", look=_no_pool),
     Rule(name="a pool that is announced", signature="metallb-pool-not-announced", look=_not_announced),

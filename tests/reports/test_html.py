@@ -154,6 +154,15 @@ def test_details_have_all_that_the_verdict_rests_on() -> None:
     assert red["stages"][0]["stage"] == "kube-vip+metallb"
 
 
+def test_details_have_where_each_stage_failed_and_its_slowest_tasks() -> None:
+    page = Page(html.text(made.matrix(replace(made.result(made.RED), stages=(made.REFUSED,))), {}))
+    (cell,) = [one for one in page.told["cells"] if one["outcome"] == "FAIL"]  # type: ignore[attr-defined]
+    (stage,) = cell["stages"]
+    assert stage["failed_at"] == "roles/kubernetes-apps/metallb/tasks/main.yml:2 of kubespray v2.25.0"
+    assert (stage["failed_node"], stage["failed_rc"], stage["failed_first"]) == ("cp1", None, "it said something else at first")
+    assert stage["slowest"] == [["etcd : Start", 12.34], ["kubeadm : Init", 9.0]]
+
+
 def test_what_many_cells_say_alike_stands_once() -> None:
     shared = page(orderings.matrix()).told["shared"]
     assert isinstance(shared, list)

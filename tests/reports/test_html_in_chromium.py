@@ -115,6 +115,7 @@ def test_a_click_opens_all_that_is_known_of_a_cell(shown: webdriver.Chrome) -> N
         "All nodes share the host's kernel.",
         "no v0.8 version could be had",
         "VIP from the client",
+        "etcd : Start: 3.1 s",
         "kubeadm init on cp1: attempt 1 (rc=124) from 12 s to 42 s",
     ):
         assert part in said

@@ -40,3 +40,10 @@ def test_characters_that_xml_cannot_have_are_left_out(tmp_path: Path) -> None:
     failure = root.find("testsuite/testcase/failure")
     assert failure is not None
     assert "colour [31mred" in failure.get("message", "")
+
+
+def test_a_failure_says_where_the_installer_failed(tmp_path: Path) -> None:
+    result = replace(made.result(made.RED), stages=(made.REFUSED,))
+    failure = ET.parse(junit.write(made.matrix(result), tmp_path)).getroot().find("testsuite/testcase/failure")
+    assert failure is not None
+    assert "roles/kubernetes-apps/metallb/tasks/main.yml:2 of kubespray v2.25.0\n    MetalLB require" in (failure.text or "")

@@ -132,3 +132,13 @@ def test_details_of_each_cause_are_the_last_to_be_cut() -> None:
     text = markdown.text(large(times=19))
     for cause in ("kube-vip-admin-conf-forbidden, F-01", "two-controllers-for-one-service`, F-31", "a node went away"):
         assert cause.replace(", F-01", "") in text
+
+
+def test_where_the_installer_failed_and_what_took_it_longest_are_told() -> None:
+    text = markdown.text(made.matrix(replace(made.result(made.RED), stages=(made.REFUSED,))))
+    where = "The installer failed in stage 'metallb': task 'kubernetes-apps/metallb : Check cluster settings' on cp1, "
+    assert f"{where}roles/kubernetes-apps/metallb/tasks/main.yml:2 of kubespray v2.25.0:" in text
+    assert "- said: `MetalLB require kube_proxy_strict_arp = true`" in text
+    assert "- first it said: `it said something else at first`" in text
+    assert "| replica of v2.25.0 | etcd : Start | 12.3 s | metallb | `replica-" in text
+    assert "took the installer longest" not in markdown.text(made.matrix(made.result(made.RED)))

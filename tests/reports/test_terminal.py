@@ -113,3 +113,12 @@ def test_52_cells_are_told_on_a_few_screens() -> None:
     assert "1 ERROR, 12 FAIL, 2 UNKNOWN, 36 PASS, 1 SKIP" in " ".join(shown(whole).split())
     assert len(shown(whole).splitlines()) < 4 * len(whole.cells)
     assert "and 45 more cells, which matrix.md has" in shown(whole)
+
+
+def test_where_the_installer_failed_and_what_took_it_longest_are_told() -> None:
+    text = shown(made.matrix(replace(made.result(made.RED), stages=(made.REFUSED,))))
+    assert "roles/kubernetes-apps/metallb/tasks/main.yml:2 of kubespray v2.25.0" in text
+    assert "MetalLB require kube_proxy_strict_arp = true" in text
+    assert "first: it said something else at first" in text
+    assert "replica of v2.25.0: etcd : Start 12 s, kubeadm : Init 9 s" in text
+    assert "the installer" not in shown(made.matrix(made.result(made.RED)))

@@ -19,6 +19,8 @@ description: Written for the lab's installer, which takes these lines out of the
 """
 MARK = "@lab-event@"
 SAID_CHARACTERS = 6000  # of one result; kubeadm's own last words are at the end
+SAID = ("msg", "response", "url", "stdout", "stderr", "module_stdout", "module_stderr", "censored")  # what of a result people can read
+NOT_WELL = ("failed", "unreachable", "retry")
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -49,9 +51,21 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._tell("stats", "", "", {"msg": json.dumps({host: stats.summarize(host) for host in sorted(stats.processed)})})
 
     def _result(self, kind: str, result: Any) -> None:
-        self._tell(kind, result._task.get_name().strip(), result._host.get_name(), result._result)
+        path = result._task.get_path() or "" if kind in NOT_WELL else ""
+        self._tell(kind, result._task.get_name().strip(), result._host.get_name(), result._result, path=path)
 
-    def _tell(self, kind: str, task: str, node: str, result: dict[str, Any]) -> None:
-        said = "\n".join(str(result[key]).strip() for key in ("msg", "stdout", "stderr") if result.get(key))
-        event = {"at_s": time.time(), "kind": kind, "task": task, "node": node, "said": said[-SAID_CHARACTERS:], "rc": result.get("rc")}
+    def _tell(self, kind: str, task: str, node: str, result: dict[str, Any], *, path: str = "") -> None:
+        said = "\n".join(str(one[key]).strip() for one in _parts(result) for key in SAID if one.get(key))
+        event = {"at_s": time.time(), "kind": kind, "task": task, "node": node, "said": said[-SAID_CHARACTERS:], "rc": _rc(result)}
+        event["path"] = path
         self._display.display(MARK + base64.b64encode(json.dumps(event, default=str).encode()).decode())
+
+
+def _parts(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The result and, of a loop, those of its items that failed: the loop itself only says that some did."""
+    items = [one for one in result.get("results") or () if isinstance(one, dict)]
+    return [result, *(one for one in items if one.get("failed") or one.get("unreachable"))]
+
+
+def _rc(result: dict[str, Any]) -> Any:
+    return next((one["rc"] for one in reversed(_parts(result)) if isinstance(one.get("rc"), int)), None)

@@ -74,7 +74,7 @@ function details(cell) {
   made.append(
     ...section("Where to look", cell.look_at.length ? make("p", {}, ...between(cell.look_at.map((path) => file(path, path.replace(`${cell.evidence}/`, ""))), ", ")) : null),
     ...section("Timeline", picture(cell)),
-    ...section("Stages", table(["stage", "rc", "took", "kubeadm init", "failed task"], cell.stages.map(stage))),
+    ...section("Stages", table(["stage", "rc", "took", "kubeadm init", "failed task", "slowest tasks"], cell.stages.map(stage))),
     ...section("Checks", table(["outcome", "check", "node", "seen", "took"], [...cell.checks].sort(worstFirst).map(check))),
     ...section("What it is not", table(["known failure", "ruled out because", "by the line"], cell.ruled_out.map(ruledOut))),
     ...section("Who held which port", cell.ports ? make("p", {}, cell.ports) : null),
@@ -135,8 +135,11 @@ function picture(cell) {
 function stage(one) {
   const rc = one.stopped_after_s === null ? `${one.rc}` : `stopped after ${seconds(one.stopped_after_s)}`;
   const attempts = one.attempts ? `${one.attempts} attempt${one.attempts === 1 ? "" : "s"}, ${seconds(one.init_s)}, rc ${one.init_rc === null ? "unknown" : one.init_rc}` : "";
-  const failed = one.failed_task ? [one.failed_task, one.failed_said ? make("pre", {}, one.failed_said) : null] : "";
-  return [one.stage, rc, seconds(one.duration_s), attempts, failed].map((part) => (Array.isArray(part) ? part.filter((item) => item) : part));
+  const where = make("p", { class: "where" }, [one.failed_at, one.failed_node, one.failed_rc === null ? "" : `rc ${one.failed_rc}`].filter(Boolean).join(", "));
+  const first = one.failed_first ? [make("p", {}, "Its first try said:"), make("pre", {}, one.failed_first), make("p", {}, "Its last:")] : [];
+  const failed = one.failed_task ? [one.failed_task, where, ...first, one.failed_said ? make("pre", {}, one.failed_said) : null] : "";
+  const slowest = make("ul", {}, ...one.slowest.map(([task, took]) => make("li", {}, `${task}: ${seconds(took)}`)));
+  return [one.stage, rc, seconds(one.duration_s), attempts, failed, one.slowest.length ? slowest : ""].map((part) => (Array.isArray(part) ? part.filter((item) => item) : part));
 }
 
 function check(one) {
