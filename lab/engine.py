@@ -17,7 +17,7 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import IPAMConfig, IPAMPool
 
-from lab import podman
+from lab import podman, slots
 from lab.errors import BedError, HostError
 from lab.host import facts
 
@@ -88,7 +88,7 @@ class Engine:
 
     def start_node(self, spec: NodeSpec) -> None:
         """Make and start the privileged container of `spec`, its /var on a volume of its own."""
-        place = self._client.api.create_endpoint_config(ipv4_address=spec.address, mac_address=mac_of(spec.address))
+        place = self._client.api.create_endpoint_config(ipv4_address=spec.address, mac_address=slots.mac_of(spec.address))
         with _asked(f"start the node {spec.name}"):
             container = self._client.containers.create(
                 spec.image,
@@ -202,14 +202,6 @@ class Engine:
         """What the container said last on its console."""
         with _asked(f"read the log of {name}"):
             return str(self._client.api.logs(name, tail=lines).decode(errors="replace"))
-
-
-def mac_of(address: str) -> str:
-    """The MAC that a node at that IPv4 address has from its first packet on, and after each start: the one its entry script gives it.
-
-    A neighbour that had learned another one would ask for that for half a minute.
-    """
-    return ":".join(["02", "53", *(f"{int(part):02x}" for part in address.split("."))])
 
 
 @contextmanager

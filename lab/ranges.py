@@ -15,7 +15,11 @@ class Range:
     text: str
 
     def __contains__(self, address: str) -> bool:
-        return self.first <= IPv4Address(address) <= self.last
+        """Whether it has `address`; no range has what is none."""
+        try:
+            return self.first <= IPv4Address(address) <= self.last
+        except ValueError:
+            return False
 
     def overlaps(self, other: "Range") -> bool:
         """Whether some address is in both."""

@@ -39,6 +39,14 @@ def address(place: Slot, host_part: int) -> str:
     return str(ipaddress.ip_network(place.subnet)[host_part])
 
 
+def mac_of(address: str) -> str:
+    """The MAC that a node at that IPv4 address has from its first packet on, and after each start: the one its entry script gives it.
+
+    A neighbour that had learned another one would ask for that for half a minute.
+    """
+    return ":".join(["02", "53", *(f"{int(part):02x}" for part in address.split("."))])
+
+
 def layout(topology: Topology, place: Slot) -> tuple[Node, ...]:
     """The nodes of `topology` with their fixed addresses in `place`: control planes first, the client last."""
     counts: tuple[tuple[Role, str, int], ...] = (("control-plane", "cp", topology.control_planes), ("worker", "w", topology.workers))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from lab import engine as engines
 from lab.engine import Engine, connect
 from lab.errors import BedError, HostError
 from lab.host import cmdline, processes
@@ -64,9 +63,3 @@ def test_podmans_service_ends_with_its_block() -> None:
 
 def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def test_a_node_has_the_mac_that_its_entry_script_computes() -> None:
-    entry = (Path(engines.__file__).parent / "data/node/root/usr/local/sbin/spraylab-entry").read_text()
-    assert "printf '02:53:%02x:%02x:%02x:%02x'" in entry
-    assert engines.mac_of("10.231.14.10") == "02:53:0a:e7:0e:0a"

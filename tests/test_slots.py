@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from lab import slots
@@ -65,3 +67,9 @@ def test_a_slot_that_does_not_exist_is_refused() -> None:
 
 def test_the_loopback_of_this_host_is_known() -> None:
     assert ("127.0.0.1/8", "interface lo") in slots.of_host()
+
+
+def test_a_node_has_the_mac_that_its_entry_script_computes() -> None:
+    entry = (Path(slots.__file__).parent / "data/node/root/usr/local/sbin/spraylab-entry").read_text()
+    assert "printf '02:53:%02x:%02x:%02x:%02x'" in entry
+    assert slots.mac_of("10.231.14.10") == "02:53:0a:e7:0e:0a"

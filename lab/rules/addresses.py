@@ -19,7 +19,7 @@ def _ranges(look: Look) -> Iterator[str]:
 
 def _pool_and_vip(look: Look) -> Iterator[str]:
     for vip in look.vips:
-        if parsed([vip]) and (found := ranges.holding(look.pools, vip)):
+        for found in (pool for asked in parsed([vip]) for pool in look.pools if pool.overlaps(asked)):
             yield f"MetalLB's pool {found.text} has the VIP {vip}, so that a Service may be given the address of the API"
 
 
