@@ -110,10 +110,16 @@ def _write_inventory(made: inventory.Inventory, folder: Path) -> None:
     variables.write_text(made.variables)
 
 
-def _argv(stage: Stage, playbooks: Playbooks, folder: Path) -> tuple[str, ...]:
+def arguments(stage: Stage, *, hosts: str, more: tuple[str, ...], playbook: str) -> tuple[str, ...]:
+    """What `ansible-playbook` is told for `stage`. hosts: path of the inventory; more: what the source of the playbooks adds."""
     tags = ("--tags", ",".join(stage.tags)) if stage.tags else ()
-    hosts = ("-i", str(folder.absolute() / "inventory" / "hosts.yaml"))
-    return (*playbooks.ansible_playbook, *hosts, "-b", *playbooks.arguments, *tags, str(playbooks.cluster))
+    return ("-i", hosts, "-b", *more, *tags, playbook)
+
+
+def _argv(stage: Stage, playbooks: Playbooks, folder: Path) -> tuple[str, ...]:
+    hosts = str(folder.absolute() / "inventory" / "hosts.yaml")
+    told = arguments(stage, hosts=hosts, more=playbooks.arguments, playbook=str(playbooks.cluster))
+    return (*playbooks.ansible_playbook, *told)
 
 
 def _environment(site: Site, playbooks: Playbooks, folder: Path) -> Mapping[str, str]:
