@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from lab import (
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
 from lab.journal import Line
-from lab.model import Site
+from lab.model import Cell, Site
 from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
@@ -184,9 +184,7 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
 def inventory_(cell: str, *, number: int | None, slot: int, name: str | None) -> None:
     """Print the inventory that a stage of CELL gets, with the reason of every variable; a part of an id that fits one cell will do."""
     paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
-    sources: tuple[scenario.Source | None, ...] = (None, "kubespray")  # as written; then moved, as --kubespray does
-    read = ((one for path in paths for one in scenario.load(path, check=lambda _: None, source=source).cells) for source in sources)
-    found = takehome.find(cell, *read)
+    found = takehome.find(cell, _cells(paths, None), _cells(paths, "kubespray"))  # as written, else moved as --kubespray does
     ready.installable(found)
     stages, place = ready.stages(found), slots.slot(slot)
     stage = takehome.nth(number, stages)
@@ -195,6 +193,11 @@ def inventory_(cell: str, *, number: int | None, slot: int, name: str | None) ->
     facts, needs = release.load(found.ref.release), host.node_needs(host.facts())
     reasons = plan.reasons(found, stage, facts, needs=needs, versions=versions)
     click.echo(takehome.document(found, stages, stage, site, reasons=reasons), nl=False)
+
+
+def _cells(paths: list[Path], source: scenario.Source | None) -> Iterator[Cell]:
+    for path in paths:
+        yield from scenario.load(path, check=lambda _: None, source=source).cells
 
 
 @main.command()

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from lab import installer, inventory, plan, playbooks, release, takehome
+from lab.cli import main
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Site, Stage
@@ -108,3 +110,20 @@ def test_a_stage_that_is_not_there_is_refused_with_those_that_are() -> None:
         takehome.nth(3, stages)
     with pytest.raises(ScenarioError, match="no stage 0"):
         takehome.nth(0, stages)
+
+
+@pytest.mark.parametrize("source", ["replica", "kubespray"])
+def test_the_command_prints_a_cell_of_the_scenarios_by_either_source_of_playbooks(source: str) -> None:
+    cell = f"{source}-v2.25.0:k8s-v1.29.5:1cp:cilium..kube-vip..metallb:vip:containers"
+    done = CliRunner().invoke(main, ["inventory", cell, "--stage", "2", "--slot", "3", "--scenario", "orderings"])
+    assert done.exit_code == 0, done.output
+    told = yaml.safe_load(done.output)["all"]
+    assert told["vars"]["kube_vip_address"] == "10.231.3.100"
+    assert "metallb_enabled" not in told["vars"]
+    assert told["hosts"]["cp1"]["ip"] == "10.231.3.10"
+    assert ("override_system_hostname" in told["vars"]) == (source == "kubespray")
+
+
+def test_the_command_says_in_one_message_what_it_does_not_know() -> None:
+    done = CliRunner().invoke(main, ["inventory", "weave"])
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (4, "error: no cell has 'weave' in its id")
