@@ -150,6 +150,16 @@ def test_real_ansible_tells_which_items_of_a_loop_failed_and_where_the_task_stan
     assert "c is wrong" not in told.failed_said
 
 
+def test_real_ansible_may_fail_outside_of_any_task_and_its_words_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "more.yml").write_text("- name: what no collection here has\n  nobody.knows.this: {}\n")
+    playbooks, site = play(tmp_path, {"name": "first", "debug": {"msg": "fine"}}, {"name": "more", "include_tasks": "more.yml"})
+    told = installer.install(
+        STAGE, site=site, playbooks=playbooks, folder=tmp_path / "stage", on_event=lambda _: None, stop=Event(), limit_s=60
+    )
+    assert told.rc not in (0, None)
+    assert "nobody.knows.this" in told.failed_said
+
+
 def test_real_ansible_tells_a_variable_that_nobody_sets(tmp_path: Path) -> None:
     playbooks, site = play(tmp_path, {"name": "lay down", "debug": {"msg": "{{ metallb_namespace }}"}})
     told = installer.install(
