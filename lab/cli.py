@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import click
 
 from lab import (
     ability,
+    artifacts,
     cachedir,
     component,
     course,
@@ -19,13 +20,18 @@ from lab import (
     host,
     journal,
     matrix,
+    plan,
     ready,
+    release,
     runs,
     scenario,
+    slots,
+    takehome,
 )
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
 from lab.journal import Line
+from lab.model import Cell, Site
 from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
@@ -168,6 +174,30 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
         predicted=predicted,
         left_out={one.cell.id: one.because for one in read.left_out if only in one.cell.id},
     )
+
+
+@main.command("inventory")
+@click.argument("cell")
+@click.option("--stage", "number", type=int, help="Counted from 1, as `spraylab plan --stages` does; default: the last.")
+@click.option("--slot", type=click.IntRange(0, slots.COUNT - 1), default=0, help="Whose addresses; default: 0.")
+@click.option("--scenario", "name", help="Only cells of this scenario.")
+def inventory_(cell: str, *, number: int | None, slot: int, name: str | None) -> None:
+    """Print the inventory that a stage of CELL gets, with the reason of every variable; a part of an id that fits one cell will do."""
+    paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
+    found = takehome.find(cell, _cells(paths, None), _cells(paths, "kubespray"))  # as written, else moved as --kubespray does
+    ready.installable(found)
+    stages, place = ready.stages(found), slots.slot(slot)
+    stage = takehome.nth(number, stages)
+    site = Site(nodes=slots.layout(found.topology, place), slot=place, ssh_config=Path("ssh_config"))
+    versions = artifacts.versions(found.kube_version, plan.addons_of(found))
+    facts, needs = release.load(found.ref.release), host.node_needs(host.facts())
+    reasons = plan.reasons(found, stage, facts, needs=needs, versions=versions)
+    click.echo(takehome.document(found, stages, stage, site, reasons=reasons), nl=False)
+
+
+def _cells(paths: list[Path], source: scenario.Source | None) -> Iterator[Cell]:
+    for path in paths:
+        yield from scenario.load(path, check=lambda _: None, source=source).cells
 
 
 @main.command()

@@ -83,14 +83,14 @@ def outcome(stage: Stage, done: Completed, events: tuple[TaskEvent, ...], *, ini
         stopped_after_s=(until_s - began if began is not None and ran else 0.0) if stopped else None,
         slowest=tasks.slowest(events, until_s=done.started_at_s + done.duration_s),
     )
-    return run if done.rc == 0 else _failed(run, tasks.failure(events))
+    return run if done.rc == 0 else _failed(run, tasks.failure(events), outside="" if stopped else mask(done.stderr.strip()))
 
 
-def _failed(run: StageRun, failure: tasks.Failure | None) -> StageRun:
-    """`run` with what failed in it."""
+def _failed(run: StageRun, failure: tasks.Failure | None, *, outside: str) -> StageRun:
+    """`run` with what failed in it. outside: what Ansible said of itself, such as of a file of tasks that it cannot read."""
     limit = f"ended by the lab after its limit of {run.duration_s:.0f} s; " if run.rc == RC_LIMIT else ""
     if failure is None:
-        return replace(run, failed_said=limit)
+        return replace(run, failed_said=limit + outside[-tasks.SAID_CHARACTERS :])
     return replace(
         run,
         failed_task=failure.task,
@@ -110,10 +110,16 @@ def _write_inventory(made: inventory.Inventory, folder: Path) -> None:
     variables.write_text(made.variables)
 
 
-def _argv(stage: Stage, playbooks: Playbooks, folder: Path) -> tuple[str, ...]:
+def arguments(stage: Stage, *, hosts: str, more: tuple[str, ...], playbook: str) -> tuple[str, ...]:
+    """What `ansible-playbook` is told for `stage`. hosts: path of the inventory; more: what the source of the playbooks adds."""
     tags = ("--tags", ",".join(stage.tags)) if stage.tags else ()
-    hosts = ("-i", str(folder.absolute() / "inventory" / "hosts.yaml"))
-    return (*playbooks.ansible_playbook, *hosts, "-b", *playbooks.arguments, *tags, str(playbooks.cluster))
+    return ("-i", hosts, "-b", *more, *tags, playbook)
+
+
+def _argv(stage: Stage, playbooks: Playbooks, folder: Path) -> tuple[str, ...]:
+    hosts = str(folder.absolute() / "inventory" / "hosts.yaml")
+    told = arguments(stage, hosts=hosts, more=playbooks.arguments, playbook=str(playbooks.cluster))
+    return (*playbooks.ansible_playbook, *told)
 
 
 def _environment(site: Site, playbooks: Playbooks, folder: Path) -> Mapping[str, str]:

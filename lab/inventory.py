@@ -47,6 +47,12 @@ def _port(stage: Stage) -> object:
     return stage.variables.get("kube_apiserver_port", API_PORT)
 
 
+def of_one_file(stage: Stage, site: Site) -> Mapping[str, object]:
+    """What `render` says in two files, as one mapping: the variables stand first, as `vars` of all."""
+    hosts = _hosts(site)
+    return {"all": {"vars": variables(stage, site), **hosts["all"]}}
+
+
 def unknown_placeholders(value: object) -> tuple[str, ...]:
     """What stands in single braces in a text of `value` and is no placeholder; sorted."""
     if isinstance(value, Mapping):
@@ -76,7 +82,7 @@ def _filled(value: object, values: Mapping[str, str]) -> object:
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value) if isinstance(value, str) else value
 
 
-def _hosts(site: Site) -> dict[str, object]:
+def _hosts(site: Site) -> dict[str, dict[str, object]]:
     control_planes = [node.name for node in site.control_planes]
     workers = [node.name for node in site.members if node.role == "worker"]
     hosts = {

@@ -146,12 +146,9 @@ def reason(result: CellResult) -> str:
 
 
 def failed_tasks(result: CellResult) -> tuple[FailedTask, ...]:
-    """The task in which each stage that failed did."""
-    return tuple(
-        FailedTask(where=_where(run), said=_last(run.failed_said), first=_last(run.failed_first))
-        for run in result.stages
-        if run.failed_task
-    )
+    """The task in which each stage that failed did; Ansible may also fail outside of any."""
+    failed = [run for run in result.stages if run.failed_task or run.failed_said]
+    return tuple(FailedTask(where=_where(run), said=_last(run.failed_said), first=_last(run.failed_first)) for run in failed)
 
 
 def slowest(matrix: Matrix) -> tuple[SlowTask, ...]:
@@ -167,6 +164,8 @@ def slowest(matrix: Matrix) -> tuple[SlowTask, ...]:
 
 
 def _where(run: StageRun) -> str:
+    if not run.failed_task:
+        return f"stage {run.stage!r}, outside of any task"
     rc = f" (rc={run.failed_rc})" if run.failed_rc is not None else ""
     return f"stage {run.stage!r}: task {run.failed_task!r} on {run.failed_node or 'a node'}{rc}" + (
         f", {run.failed_at}" if run.failed_at else ""

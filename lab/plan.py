@@ -27,6 +27,7 @@ ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
     "cilium": {"kube_network_plugin": "cilium", "cilium_kube_proxy_replacement": "strict", "kube_proxy_remove": True},
 }
 NETWORK_ADDONS = frozenset({"cilium"})
+DEPARTS = "departs from the release: "  # how the reason of a variable begins that is not the release's own
 
 
 class ChangeSchema(Schema):
@@ -136,6 +137,19 @@ def deviations(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapp
     why = f"mitigation {', '.join(cell.mitigations) or 'of the cell'}"
     told |= {name: Deviation(what=name, released="the release's own", used=value, why=why) for name, value in changed.items()}
     return tuple(told[what] for what in sorted(told))
+
+
+def reasons(cell: Cell, stage: Stage, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> Mapping[str, str]:
+    """Variable of `stage` -> why it has its value: the Kubernetes, the addons, the mitigations, then what departs from the release."""
+    departures = [one for one in _departures(cell, stage.addons, release, needs=needs, versions=versions) if one.variable]
+    departs: dict[str, str] = {}
+    for one in departures:
+        before = departs.get(one.variable)
+        departs[one.variable] = f"{before}; {one.why}" if before else f"{DEPARTS}{one.why}"
+    told = {"kube_version": "Kubernetes of the cell"} if "kube_version" not in departs else {}
+    told |= {name: f"turns {addon} on" for addon in stage.addons for name in ADDON_VARIABLES[addon]}
+    told |= dict.fromkeys(dict(cell.variables), f"mitigation {', '.join(cell.mitigations) or 'of the cell'}")
+    return {**told, **{name: why for name, why in departs.items() if name not in told}}
 
 
 def addons_of(cell: Cell) -> tuple[str, ...]:

@@ -81,6 +81,8 @@ def _symptom(run: StageRun) -> str:
     in_init = run.stopped_after_s is not None or (run.attempts > 0 and run.init_rc not in (None, 0))
     if in_init:
         return f"stage {run.stage!r}: kubeadm init does not finish"
+    if not run.failed_task:
+        return f"stage {run.stage!r} failed outside of any task"
     return f"stage {run.stage!r} failed in task {run.failed_task!r}" + (f" ({run.failed_at})" if run.failed_at else "")
 
 

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import installer
+from lab import installer, signature, tasks, verdict
 from lab.command import RC_LIMIT, RC_STOPPED
 from lab.errors import InstallError
-from lab.model import Completed, Node, Site, Slot, Stage, StageRun, TaskEvent
+from lab.model import Completed, Evidence, Fact, Node, Site, Slot, Stage, StageRun, TaskEvent
 from lab.playbooks import Playbooks
 
 INIT = "Kubeadm | Initialize first master"
@@ -148,6 +148,63 @@ def test_real_ansible_tells_which_items_of_a_loop_failed_and_where_the_task_stan
     assert (told.failed_task, told.failed_at, told.failed_rc) == ("apps : apply", "roles/apps/tasks/main.yml:2 of x", 1)
     assert "b is wrong" in told.failed_said
     assert "c is wrong" not in told.failed_said
+
+
+FIRST = "Kubeadm | Initialize first control plane node"
+CHECK = "Kubernetes Apps | Check cluster settings for MetalLB"
+IN_USE = "[ERROR FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]: already exists"
+FAILURES: dict[str, tuple[str, str, list[dict[str, object]]]] = {
+    "download-failed": (
+        "download",
+        "ERROR",
+        [{"name": "Download_file | Download item", "get_url": {"url": "http://127.0.0.1:9/kubeadm", "dest": "/nowhere"}}],
+    ),
+    "metallb-variable-undefined": (
+        "metallb",
+        "FAIL",
+        [{"name": "Kubernetes Apps | Lay Down MetalLB", "copy": {"content": "{{ metallb_namespace }}", "dest": "/nowhere"}}],
+    ),
+    "strict-arp-required": ("metallb", "FAIL", [{"name": CHECK, "fail": {"msg": "MetalLB require kube_proxy_strict_arp = true, see"}}]),
+    "init-retry-refused": (
+        "control-plane",
+        "FAIL",
+        [
+            {
+                "block": [{"name": f"{FIRST} (1st try)", "command": "sh -c 'echo no route to host; exit 124'"}],
+                "rescue": [{"name": f"{FIRST} (retry)", "command": f"sh -c 'echo \"{IN_USE}\" >&2; exit 1'"}],
+            }
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("finding", FAILURES)
+def test_what_real_ansible_says_of_a_failure_leads_to_its_finding_and_verdict(finding: str, tmp_path: Path) -> None:
+    role, outcome, failing = FAILURES[finding]
+    main = tmp_path / "roles" / role / "tasks" / "main.yml"
+    main.parent.mkdir(parents=True)
+    main.write_text(yaml.safe_dump(failing))
+    playbooks, site = play(tmp_path, {"name": role, "import_role": {"name": role}})
+    run = installer.install(
+        STAGE, site=site, playbooks=playbooks, folder=tmp_path / "stage", on_event=lambda _: None, stop=Event(), limit_s=60
+    )
+    taken = Evidence(facts=(Fact(probe="ansible", node="lab", text=tasks.told([run]), at_s=1.0),))
+    matched = signature.match(signature.load(), taken, context=signature.Context.of(site))
+    judged = verdict.judge([], [run], matched=matched, files=[], full="")
+    assert (judged.outcome.name, [one.signature for one in judged.findings]) == (outcome, [finding])
+    assert f"(roles/{role}/tasks/main.yml:" in judged.summary
+    assert run.failed_first.endswith("no route to host" if finding == "init-retry-refused" else "")
+    assert bool(run.failed_first) == (finding == "init-retry-refused")
+
+
+def test_real_ansible_may_fail_outside_of_any_task_and_its_words_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "more.yml").write_text("- name: what no collection here has\n  nobody.knows.this: {}\n")
+    playbooks, site = play(tmp_path, {"name": "first", "debug": {"msg": "fine"}}, {"name": "more", "include_tasks": "more.yml"})
+    told = installer.install(
+        STAGE, site=site, playbooks=playbooks, folder=tmp_path / "stage", on_event=lambda _: None, stop=Event(), limit_s=60
+    )
+    assert told.rc not in (0, None)
+    assert "nobody.knows.this" in told.failed_said
 
 
 def test_real_ansible_tells_a_variable_that_nobody_sets(tmp_path: Path) -> None:

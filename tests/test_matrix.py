@@ -122,8 +122,14 @@ def test_the_slowest_tasks_of_a_ref_are_those_of_all_its_cells() -> None:
 
 def test_a_failed_task_is_told_by_its_last_words() -> None:
     run = replace(made.REFUSED, failed_said="x" * 999 + "\nthe end", failed_first="", failed_rc=1)
-    (told,) = matrix.failed_tasks(replace(made.result(), stages=(run, replace(run, failed_task=""))))
+    (told,) = matrix.failed_tasks(replace(made.result(), stages=(run, made.result().stages[0])))
     assert told.where.startswith("stage 'metallb': task 'kubernetes-apps/metallb : Check cluster settings' on cp1 (rc=1), roles/")
     assert told.said.startswith("…xxx")
     assert told.said.endswith("x the end")
     assert told.first == ""
+
+
+def test_a_stage_that_failed_outside_of_any_task_says_so() -> None:
+    run = replace(made.REFUSED, failed_task="", failed_at="", failed_said="ERROR! no such role")
+    (told,) = matrix.failed_tasks(replace(made.result(), stages=(run,)))
+    assert (told.where, told.said) == ("stage 'metallb', outside of any task", "ERROR! no such role")

@@ -207,3 +207,19 @@ def test_the_same_cell_gives_the_same_stages(data: st.DataObject) -> None:
     cell = data.draw(st.sampled_from([CELL, BASE, replace(BASE, endpoint="vip")]))
     first = plan.stages(cell, load("v2.25.0"), needs=OLD_HOST, versions=BUILT)
     assert first == plan.stages(cell, load("v2.25.0"), needs=OLD_HOST, versions=dict(reversed(BUILT.items())))
+
+
+def test_every_variable_of_a_stage_has_the_reason_it_is_set_for() -> None:
+    cell = replace(CELL, ordering=parse_ordering("cilium > kube-vip"), mitigations=("m",), variables=(("kube_proxy_mode", "ipvs"),))
+    facts, needs, versions = load("v2.25.0"), OLD_HOST, {"kube-vip": "v0.9.2"}
+    first, second = plan.stages(cell, facts, needs=needs, versions=versions)
+    told = plan.reasons(cell, second, facts, needs=needs, versions=versions)
+    assert set(told) == set(second.variables)
+    assert told["kube_vip_enabled"] == "turns kube-vip on"
+    assert told["kube_proxy_mode"] == "mitigation m"
+    assert told["kube_vip_image_tag"] == "departs from the release: no v0.8 version could be had as a Go module"
+    assert "kube_vip_enabled" not in plan.reasons(cell, first, facts, needs=needs, versions=versions)
+    other = replace(cell, kube_version="v1.28.6")
+    assert plan.reasons(other, first, facts, needs=needs, versions=versions)["kube_version"].startswith(
+        "departs from the release: the cell asks"
+    )

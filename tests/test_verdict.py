@@ -55,6 +55,7 @@ def test_all_green_is_pass() -> None:
         ([check(Outcome.FAIL, "x"), check(Outcome.UNKNOWN, "y")], [GREEN], Outcome.FAIL, "check x on cp1 failed"),
         ([check(Outcome.ERROR, "x")], [GREEN], Outcome.ERROR, "the lab's own check x on cp1 broke"),
         ([], [replace(WAITED, init_rc=0, failed_task="CoreDNS | apply")], Outcome.FAIL, "failed in task 'CoreDNS | apply': cause unknown"),
+        ([], [replace(GREEN, rc=4)], Outcome.FAIL, "stage 'kube-vip' failed outside of any task: cause unknown"),
         ([], [GREEN, WAITED], Outcome.FAIL, "kubeadm init does not finish: cause unknown, no signature matched"),
     ],
 )

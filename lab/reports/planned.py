@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from lab import estimate
+from lab import estimate, takehome
 from lab.course import Course, prefixes
 from lab.deadline import minutes
 from lab.estimate import Known
@@ -79,14 +79,14 @@ def tree(of: Course, stages: Sequence[Stage], predicted: Mapping[str, Sequence[P
     top = Tree(Text(of.longest.id, style="bold"))
     before: Mapping[str, object] = {}
     for stage, cell in zip(stages, prefixes(of.longest), strict=True):
-        tags = f" --tags {','.join(stage.tags)}" if stage.tags else ""
-        branch = top.add(Text(f"stage {stage.index + 1}, {stage.name}: ansible-playbook -b{tags} cluster.yml; endpoint {stage.endpoint}"))
+        branch = top.add(Text(f"stage {stage.index + 1}, {stage.name}; endpoint {stage.endpoint}"))
+        branch.add(Text(f"`{takehome.command(of.longest.ref, stage)}` in {takehome.where(of.longest.ref)}"))
         changed = {name: value for name, value in stage.variables.items() if before.get(name, ...) != value}
         dropped = sorted(before.keys() - stage.variables.keys())
         for name, value in changed.items() if stage.index else ():
             branch.add(Text(f"{name}: {value}"))
         if not stage.index:
-            branch.add(Text(f"{len(changed)} variables"))
+            branch.add(Text(f"{len(changed)} variables; `spraylab inventory {of.longest.id} --stage 1` prints them"))
         for name in dropped:
             branch.add(Text(f"{name}: no longer set"))
         judged = of.judged_at(stage.index + 1)

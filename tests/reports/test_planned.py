@@ -49,7 +49,10 @@ def test_what_was_run_before_takes_what_it_took() -> None:
 
 def test_in_full_each_stage_has_its_command_what_it_changes_and_what_is_verified() -> None:
     text = shown(in_full=True)
-    assert "stage 2, kube-vip: ansible-playbook -b --tags node,kube-vip cluster.yml; endpoint vip" in text
+    assert "stage 2, kube-vip; endpoint vip" in text
+    command = "ansible-playbook -i inventory.yaml -b -e @releases/v2.25.0.yml --tags node,kube-vip cluster.yml"
+    assert f"`{command}` in lab/replica" in text
+    assert f"2 variables; `spraylab inventory {LONG.id} --stage 1` prints them" in text
     assert "c: 3" in text
     assert "b: no longer set" in text
     assert f"its verdict is that of {SHORT.id}" in text

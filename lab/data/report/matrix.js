@@ -137,7 +137,7 @@ function stage(one) {
   const attempts = one.attempts ? `${one.attempts} attempt${one.attempts === 1 ? "" : "s"}, ${seconds(one.init_s)}, rc ${one.init_rc === null ? "unknown" : one.init_rc}` : "";
   const where = make("p", { class: "where" }, [one.failed_at, one.failed_node, one.failed_rc === null ? "" : `rc ${one.failed_rc}`].filter(Boolean).join(", "));
   const first = one.failed_first ? [make("p", {}, "Its first try said:"), make("pre", {}, one.failed_first), make("p", {}, "Its last:")] : [];
-  const failed = one.failed_task ? [one.failed_task, where, ...first, one.failed_said ? make("pre", {}, one.failed_said) : null] : "";
+  const failed = one.failed_task || one.failed_said ? [one.failed_task || "outside of any task", where, ...first, one.failed_said ? make("pre", {}, one.failed_said) : null] : "";
   const slowest = make("ul", {}, ...one.slowest.map(([task, took]) => make("li", {}, `${task}: ${seconds(took)}`)));
   return [one.stage, rc, seconds(one.duration_s), attempts, failed, one.slowest.length ? slowest : ""].map((part) => (Array.isArray(part) ? part.filter((item) => item) : part));
 }

@@ -1,0 +1,111 @@
+"""A stage for somebody who runs it by hand: its command, and its inventory as one file with the reason of every variable. Pure."""
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from lab import installer, inventory
+from lab.datafile import dump_yaml
+from lab.errors import ScenarioError
+from lab.model import Cell, Ref, Site, Stage
+from lab.plan import DEPARTS
+
+FILE = "inventory.yaml"  # as the command calls what is printed here
+PLAYBOOK = "cluster.yml"
+WIDTH = 110  # of comments
+AT_HOME = (
+    "What departs from the release does so for nodes that are containers and for components built by the lab; "
+    "on machines with a way out it can be left away."
+)
+LISTED = 30  # cells that a part of an id may mean; more nobody reads
+
+
+def find(part: str, *sources: Iterable[Cell]) -> Cell:
+    """The cell whose id is `part`, or the only one that has it in its id, in the first of `sources` with such a cell.
+
+    Raises ScenarioError with those that fit.
+    """
+    found = next((fits for fits in (list(dict.fromkeys(cell for cell in cells if part in cell.id)) for cells in sources) if fits), [])
+    exact = [cell for cell in found if cell.id == part]
+    fits = exact or found
+    if len(fits) == 1:
+        return fits[0]
+    if not fits:
+        raise ScenarioError(f"no cell has {part!r} in its id", "no scenario has such a cell", "`spraylab list` shows them")
+    if len(exact) > 1:
+        why = "scenarios give its mitigations different variables"
+        raise ScenarioError(f"{part!r} is a cell of {len(exact)} scenarios", why, "name one of them: --scenario NAME")
+    listed = "\n    ".join(sorted(cell.id for cell in fits)[:LISTED])
+    more = f"\n    and {len(fits) - LISTED} more" if len(fits) > LISTED else ""
+    raise ScenarioError(
+        f"{part!r} fits {len(fits)} cells", f"these have it in their ids:\n    {listed}{more}", "name one, or more of its id"
+    )
+
+
+def nth(number: int | None, stages: Sequence[Stage]) -> Stage:
+    """Stage `number` of `stages`, counted from 1; the last one for None. Raises ScenarioError when there is none."""
+    if number is None:
+        return stages[-1]
+    if number not in range(1, len(stages) + 1):
+        names = ", ".join(f"{stage.index + 1} {stage.name}" for stage in stages)
+        raise ScenarioError(f"there is no stage {number}", f"the cell has {names}", "name one of them")
+    return stages[number - 1]
+
+
+def command(ref: Ref, stage: Stage, *, hosts: str = FILE) -> str:
+    """What runs `stage`, in the folder of the playbooks. hosts: path of its inventory."""
+    more = ("-e", f"@releases/{ref.release}.yml") if ref.source == "replica" else ()
+    return shlex.join(("ansible-playbook", *installer.arguments(stage, hosts=hosts, more=more, playbook=PLAYBOOK)))
+
+
+def where(ref: Ref) -> str:
+    """The folder that `command` is run in, in words."""
+    return "lab/replica" if ref.source == "replica" else f"a checkout of {ref.label}, with the Ansible of its requirements.txt"
+
+
+def document(cell: Cell, stages: Sequence[Stage], stage: Stage, site: Site, *, reasons: Mapping[str, str]) -> str:
+    """The inventory of `stage` as one YAML file with comments. reasons: variable -> why it has its value; others are addresses."""
+    whole = inventory.of_one_file(stage, site)["all"]
+    told = dict(whole) if isinstance(whole, Mapping) else {}
+    variables = told.pop("vars")
+    head = _comment(
+        (
+            f"Inventory of stage {stage.index + 1} of {len(stages)}, {stage.name}, of the cell {cell.id}",
+            f"Run it in {where(cell.ref)}:",
+            f"  {command(cell.ref, stage)}",
+            *_before(stages, stage),
+            f"The addresses are those of slot {site.slot.number}, and hosts are reached under their names: put your own in their place.",
+            AT_HOME,
+        )
+    )
+    body = _vars(variables if isinstance(variables, Mapping) else {}, reasons, addresses=f"addresses of slot {site.slot.number}")
+    return "\n".join((*head, "all:", "  vars:", *body, "", *_indented(dump_yaml(told), 2))) + "\n"
+
+
+def _before(stages: Sequence[Stage], stage: Stage) -> Iterator[str]:
+    if stage.index:
+        names = ", ".join(one.name for one in stages[: stage.index])
+        yield f"It comes after {names}, each with an inventory of its own: --stage 1 to {stage.index}."
+
+
+def _vars(variables: Mapping[str, object], reasons: Mapping[str, str], *, addresses: str) -> Iterator[str]:
+    """The variables in groups of one reason each: what says what the cell is, addresses, then what departs from the release."""
+    groups: dict[str, dict[str, object]] = {}
+    for name in (*(name for name in reasons if name in variables), *variables):
+        groups.setdefault(reasons.get(name, addresses), {})[name] = variables[name]
+    for why in sorted(groups, key=lambda why: why.startswith(DEPARTS)):
+        yield ""
+        yield from (f"    {line}" for line in _comment((why,)))
+        yield from _indented(dump_yaml(groups[why]), 4)
+
+
+def _comment(sentences: Iterable[str]) -> Iterator[str]:
+    for sentence in sentences:
+        if sentence.startswith(" "):
+            yield f"# {sentence}"  # a command stays on one line
+        else:
+            yield from (f"# {line}" for line in textwrap.wrap(sentence, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def _indented(text: str, columns: int) -> list[str]:
+    return textwrap.indent(text.rstrip("\n"), " " * columns).splitlines()
