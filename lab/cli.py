@@ -60,7 +60,10 @@ def _of_cells(verb: Callable[..., None]) -> Callable[..., None]:
             click.option("--patience", type=click.Choice(["early", "full"]), help="full: wait every time-out out, as kubespray does."),
             click.option("--keep", type=click.Choice(["never", "failure", "always"]), help="Whose nodes stay for `spraylab shell`."),
             click.option(
-                "--kubespray", type=click.Path(path_type=Path), help="Run every cell by the playbooks of this checkout, unpatched."
+                "--kubespray", metavar="PATH|URL", help="Kubespray's repository; runs a scenario of the replica by it, unpatched."
+            ),
+            click.option(
+                "--ref", multiple=True, help="Run this in place of the scenario's refs: v2.25.0, a branch, a commit, pr/7, worktree."
             ),
             click.option("--slot", type=int, help="The fixed subnet to use, 0 to 15."),
             click.option("--runs", type=click.Path(path_type=Path), help="Gets a folder per run; default: runs."),
@@ -108,6 +111,7 @@ def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
         f"--rootdir={PROJECT}",
     ]
     arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
+    arguments += [f"--ref={ref}" for ref in options["ref"]]  # type: ignore[attr-defined] # click gives a tuple of `multiple`
     arguments += [flag for name, flag in FLAGS.items() if options[name]]
     arguments += ["-k", str(options["only"])] if options["only"] else []
     sys.stdout.flush()

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -115,3 +116,12 @@ def test_a_cache_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(HostError, match=r"cannot write the cache folder(.|\n)*SPRAYLAB_CACHE"):
         cachedir.obtain("things", "k", _write)
+
+
+def test_an_entry_that_grows_keeps_what_it_has_and_is_one_process_alone() -> None:
+    with cachedir.growing("clones", "k") as folder:
+        (folder / "first").touch()
+        with pytest.raises(BlockingIOError), (folder.parent / ".k.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with cachedir.growing("clones", "k") as folder:
+        assert [path.name for path in folder.iterdir()] == ["first"]
