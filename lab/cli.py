@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,6 +27,7 @@ from lab import (
 from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
 from lab.journal import Line
+from lab.refs import Refs
 from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
@@ -150,12 +152,15 @@ def list_(name: str | None) -> None:
 @click.argument("name")
 @click.option("--jobs", type=click.IntRange(min=1), help="Sets of nodes at once; default: as many as the host has room for.")
 @click.option("--no-reuse", is_flag=True, help="Nodes of its own for every cell; no stage is shared.")
+@click.option("--kubespray", metavar="PATH|URL", help="As a run would be given it; no repository is asked.")
+@click.option("--ref", multiple=True, help="As a run would be given it; no repository is asked.")
 @click.option("--stages", is_flag=True, help="Every run of the installer in full: its command, what it sets, what is verified behind it.")
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs, for how long cells took.")
 @click.option("-k", "only", default="", help="Only cells whose id has this in it.")
-def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool) -> None:
+def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool, **asked: Any) -> None:
     """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
-    read = scenario.load(_scenario(name), check=ready.installable)
+    refs = Refs(repository=asked["kubespray"], instead=asked["ref"])
+    read = scenario.load(_scenario(name), check=ready.installable, refs=refs)
     cells = tuple(cell for cell in read.cells if only in cell.id)
     if not cells:
         raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,19 @@ def _refs(config: pytest.Config) -> Refs:
     """What refs mean in this session; a collection alone asks no repository."""
     if _REFS not in config.stash:
         option = config.option
-        config.stash[_REFS] = Refs(repository=option.kubespray, instead=option.ref or (), look_up=not option.collectonly)
+        config.stash[_REFS] = Refs(
+            repository=option.kubespray, instead=option.ref or (), look_up=not option.collectonly, say=partial(_say, config)
+        )
     return config.stash[_REFS]
+
+
+def _say(config: pytest.Config, said: str) -> None:
+    """Print a sentence that pytest must not hold back."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with ExitStack() as stack:
+        if capture is not None:
+            stack.enter_context(capture.global_and_fixture_disabled())
+        terminal.console().print(said, soft_wrap=True, highlight=False)
 
 
 class CellItem(pytest.Item):
@@ -151,7 +163,7 @@ class _Session:
             left_out=tuple(LeftOutCell(id=i.cell.id, because=i.skipped) for i in items if i.skipped),
             known=lambda cell, finding: _known(scenarios, cell, finding),
         )
-        ready.ready(asked.cells, options)
+        ready.ready(asked.cells, options, say=partial(_say, config))
         console = terminal.console()
         last_s = journal.last_durations(options.runs)
         self._progress = progress.Progress(console, last_s=last_s, cells=len(asked.cells), left_s=self._left_s)

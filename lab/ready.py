@@ -1,6 +1,6 @@
 """What a run is asked, and whether this host can do it: all that would stop its cells is told before anything is made."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +50,9 @@ def installable(cell: Cell) -> None:
         raise ScenarioError(f"Kubernetes {cell.kube_version!r} cannot be built", why, "name one of them")
 
 
-def ready(cells: Iterable[Cell], options: Options) -> None:
+def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None] = lambda _: None) -> None:
     """Raise the LabError that would stop `cells` from running on this host; makes nothing but what the cache lacks of
-    Go, of the files of kubespray's refs and of their Ansible."""
+    Go, of the files of kubespray's refs and of their Ansible; `say` is told of those."""
     wanted = tuple(cells)
     if not host.facts().is_root:
         raise HostError(
@@ -67,6 +67,7 @@ def ready(cells: Iterable[Cell], options: Options) -> None:
     if missing:
         toolchain.program(toolchain.find())
     for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
+        say(f"making the files and the Ansible of {ref.label} ready")
         playbooks.kubespray(ref, options.kubespray or checkout.PUBLIC)
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
     needed += 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES

@@ -24,7 +24,7 @@ class Refs:
     """Reads refs; each is looked up once, so that all cells of a run mean the same by it.
 
     repository: path or URL of kubespray, None when none was named; instead: refs to run in place of a scenario's; look_up: ask the
-    repository what they mean now, else only what data says is known and nothing is asked.
+    repository what they mean now, else only what data says is known and nothing is asked; say: told what may take a while.
     """
 
     def __init__(
@@ -33,11 +33,12 @@ class Refs:
         repository: str | None = None,
         instead: Iterable[str] = (),
         look_up: bool = False,
+        say: Callable[[str], None] = lambda _: None,
         start: Callable[..., Completed] = run,
     ) -> None:
         self._named, self._repository = repository is not None, repository or checkout.PUBLIC
         self._instead = tuple(dict.fromkeys(parse_option(text) for text in instead))
-        self._looks_up, self._start = look_up, start
+        self._looks_up, self._say, self._start = look_up, say, start
         self._read: dict[str, Ref] = {}
         self._wrong: dict[str, LabError] = {}
 
@@ -90,13 +91,15 @@ class Refs:
         return replace(ref, release=(known or (older or release.every())[-1]).name)
 
     def _looked_up(self, ref: Ref, known: Release | None) -> Ref:
+        if checkout.is_url(self._repository):
+            self._say(f"looking for {ref.name} in {checkout.shown(self._repository)}")
         found = checkout.find(self._repository, ref.name, release=_tagged(known) if known else None, start=self._start)
         facts = known or next((one for one in release.every() if one.commit == found.commit), None)
         departures = [_other_commit(ref, known, found)] if known and found.commit != known.commit else []
         if facts is None:
-            older = [one for one in release.every() if checkout.contains(found, _tagged(one), start=self._start)]
-            facts = older[-1] if older else release.every()[-1]
-            departures.append(_facts_of(ref, facts, contained=bool(older)))
+            facts, why = self._nearest(found)
+            why = f"the lab has none of {ref.name}; {why}"
+            departures.append(Deviation(what="facts of the release", released=f"of {ref.name}", used=f"of {facts.tag}", why=why))
         if found.changes:
             why = "the ref worktree is the checkout as it is, with what is changed and not committed"
             departures.append(Deviation(what="local changes", released="none", used=f"a diff of hash {found.changes}", why=why))
@@ -106,6 +109,22 @@ class Refs:
             )
         return replace(ref, release=facts.name, commit=found.commit, changes=found.changes, deviations=tuple(departures))
 
+    def _nearest(self, found: checkout.Found) -> tuple[Release, str]:
+        """The newest release in the history of what was found, and why it is taken. Patch releases are made on branches of their own,
+        which no later minor version contains: where only they have facts, the one that patches the newest minor version least is it."""
+
+        def inside(tag: str, commit: str = "") -> bool:
+            return checkout.contains(found, checkout.Tagged(tag=tag, commit=commit), start=self._start)
+
+        for minor in sorted({release.numbers(one.tag)[:2] for one in release.every()}, reverse=True):
+            patches = [one for one in release.every() if release.numbers(one.tag)[:2] == minor]
+            if own := [one for one in patches if inside(one.tag, one.commit)]:
+                return own[-1], f"{own[-1].tag} is the newest release with facts that is in its history"
+            if inside(first := f"v{minor[0]}.{minor[1]}.0"):
+                return patches[0], f"{first} is in its history, and {patches[0].tag} is the nearest to it with facts"
+        newest = release.every()[-1]
+        return newest, f"no release with facts is in its history, and {newest.tag} is the newest of them"
+
 
 def _tagged(facts: Release) -> checkout.Tagged:
     return checkout.Tagged(tag=facts.tag, commit=facts.commit)
@@ -114,11 +133,3 @@ def _tagged(facts: Release) -> checkout.Tagged:
 def _other_commit(ref: Ref, known: Release, found: checkout.Found) -> Deviation:
     why = "the repository has another commit under that tag than upstream"
     return Deviation(what=f"commit of {ref.name}", released=known.commit[:9], used=found.commit[:9], why=why)
-
-
-def _facts_of(ref: Ref, facts: Release, *, contained: bool) -> Deviation:
-    newest = f"{facts.tag} is the newest release with facts"
-    why = f"{newest} that is in its history" if contained else f"no release with facts is in its history, and {newest}"
-    return Deviation(
-        what="facts of the release", released=f"of {ref.name}", used=f"of {facts.tag}", why=f"the lab has none of {ref.name}; {why}"
-    )

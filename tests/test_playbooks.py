@@ -77,9 +77,12 @@ def test_each_ref_runs_its_own_playbooks_by_the_ansible_it_pins(kubespray: Path,
     assert len(pythons) == 1  # the refs pin the same
     assert pythons.pop().startswith(str(tmp_path / "cache" / "ansible"))
     events: list[TaskEvent] = []
-    told = installed(of(kubespray, "pr/7"), tmp_path / "stage", on_event=events.append)
+    made = of(kubespray, "pr/7")
+    files = sorted(made.cluster.parent.rglob("*"))
+    told = installed(made, tmp_path / "stage", on_event=events.append)
     assert (told.rc, told.attempts, told.init_rc) == (0, 1, 0)
     assert [event.kind for event in events if event.task.endswith(made.init_task)] == ["start", "changed"]
+    assert sorted(made.cluster.parent.rglob("*")) == files  # which other runs will find
 
 
 def test_local_changes_are_what_is_run(kubespray: Path, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_a_ref_that_contains_no_release_has_the_newest_ones_facts_and_says_so(ku
     ref = looked_up(kubespray, "new")
     assert ref.release == release.every()[-1].name
     assert "no release with facts is in its history" in facts(ref)
+
+
+def test_a_minor_version_of_which_only_a_patch_has_facts_is_known_by_that(kubespray: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = release.every()
+    later = [replace(known[-1], name=name, tag=name, commit="0" * 40) for name in ("v2.26.1", "v2.26.2", "v2.27.1")]
+    monkeypatch.setattr(release, "every", lambda: (*known, *later))
+    git(kubespray, "tag", "v2.26.0", "master")
+    repository.commit(kubespray)
+    ref = looked_up(kubespray, "master")
+    assert ref.release == "v2.26.1"
+    assert "v2.26.0 is in its history, and v2.26.1 is the nearest to it with facts" in facts(ref)
 
 
 def test_a_tag_at_another_commit_than_upstreams_is_not_passed_off_as_the_release(kubespray: Path) -> None:
