@@ -5,7 +5,6 @@ exactly what is asked for; what it already has needs no network.
 """
 
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +19,8 @@ from lab.model import Completed
 PUBLIC = "https://github.com/kubernetes-sigs/kubespray"
 WORKTREE = "worktree"  # the ref that means the files of a checkout as they are
 CLONES, TREES = "kubespray", "kubespray-trees"  # kinds of the cache
-ASK_LIMIT_S = 60.0  # what a repository has of one name; also whatever git does without a network
+ASK_LIMIT_S = 60.0  # what a repository elsewhere has under one name
+GIT_LIMIT_S = 300.0  # whatever git does without a network
 FETCH_LIMIT_S = 1800.0  # all of kubespray on a slow line; this only ends what hangs
 DIGITS = 40  # of a whole commit
 SAID_CHARACTERS = 1200  # of a failed command
@@ -135,7 +135,7 @@ def _fetched(url: str, name: str, release: Tagged | None, start: Run) -> Found:
         if fixed and (commit := _commit(clone, fixed, start)):
             return Found(git_dir=clone, commit=commit)
         wanted = (f"refs/tags/{release.tag}",) if release else _remote_names(name)
-        asked = _git(start, *STALLED, "ls-remote", "--", url, *wanted)
+        asked = _git(start, *STALLED, "ls-remote", "--", url, *wanted, limit_s=ASK_LIMIT_S)
         if asked.rc != 0:
             return _before(clone, wanted, asked, url=url, name=name, start=start)
         has = {ref: sha for sha, _, ref in (line.partition("\t") for line in asked.stdout.splitlines())}
@@ -237,19 +237,15 @@ def _commit(git_dir: Path, name: str, start: Run) -> str:
 
 
 def _lay_out(git_dir: Path, what: str, part: Path, start: Run, *, env: Mapping[str, str] | None = None) -> None:
-    """The files of the commit or tree `what` in the empty folder `part`, by an index that is removed: the repository stays as it is."""
-    index = part.parent / f"{part.name}.index"
+    """The files of the commit or tree `what` in the empty folder `part`, by an index of their own: the repository stays as it is."""
     argv = (f"--git-dir={git_dir}", "--work-tree=.", "checkout", "--quiet", "--force", what, "--", ".")
-    try:
-        done = _git(start, *argv, cwd=part, env={**(env or {}), "GIT_INDEX_FILE": str(index)})
-    finally:
-        index.unlink(missing_ok=True)
+    with TemporaryDirectory(prefix="spraylab-") as folder:
+        done = _git(start, *argv, cwd=part, env={**(env or {}), "GIT_INDEX_FILE": f"{folder}/index"})
     if done.rc != 0:
-        shutil.rmtree(part, ignore_errors=True)
         raise InstallError(f"{git_dir} cannot be laid out at {what[:9]}", said(done), "see that the repository is whole: git fsck")
 
 
-def _git(start: Run, *argv: str, limit_s: float = ASK_LIMIT_S, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
+def _git(start: Run, *argv: str, limit_s: float = GIT_LIMIT_S, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
     return start(("git", *NO_HOOKS, *argv), limit_s=limit_s, cwd=cwd, env={**QUIET, **(env or {})})
 
 

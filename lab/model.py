@@ -56,7 +56,8 @@ class Ref:
         if self.source == "replica":
             return f"replica of {self.name}"
         changes = f" with changes {self.changes}" if self.changes else ""
-        return f"kubespray {self.name}" + (f" ({self.commit[:9]}{changes})" if self.commit and self.deviations else "")
+        says_it = not self.deviations and (self.name.startswith(self.release) or self.commit.startswith(self.name))
+        return f"kubespray {self.name}" + (f" ({self.commit[:9]}{changes})" if self.commit and not says_it else "")
 
     @property
     def slug(self) -> str:

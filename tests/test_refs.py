@@ -80,7 +80,15 @@ def test_local_changes_are_named_by_their_hash(kubespray: Path) -> None:
     assert ref.label == f"kubespray worktree ({ref.commit[:9]} with changes {ref.changes})"
     assert f"a diff of hash {ref.changes}" in [one.used for one in ref.deviations]
     git(kubespray, "stash")
-    assert "changes" not in looked_up(kubespray, "worktree").label
+    assert looked_up(kubespray, "worktree").label == f"kubespray worktree ({ref.commit[:9]})"
+
+
+def test_a_branch_at_upstreams_own_release_says_which_commit_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = release.load("v2.25.0").commit
+    monkeypatch.setattr(checkout, "find", lambda *_, **__: checkout.Found(git_dir=Path(), commit=commit))
+    ref = looked_up(Path(), "mine")
+    assert (ref.release, ref.deviations) == ("v2.25.0", ())
+    assert ref.label == f"kubespray mine ({commit[:9]})"
 
 
 def test_what_was_fetched_before_is_not_passed_off_as_new(kubespray: Path, tmp_path: Path) -> None:
