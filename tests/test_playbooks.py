@@ -10,13 +10,15 @@ from threading import Event
 import pytest
 import yaml
 
-from lab import installer, playbooks, release
+from lab import installer, plan, playbooks, release
 from lab.command import RC_LIMIT, run
 from lab.errors import InstallError
+from lab.host import NodeNeeds
 from lab.model import Completed, Node, Site, Slot, Stage, StageRun, TaskEvent
 from lab.playbooks import Playbooks
 from lab.refs import Refs
 from tests import repository
+from tests.made import cell as cell_of
 from tests.repository import git
 
 GREEN = release.load("v2.25.1")
@@ -52,11 +54,17 @@ HERE = ("-e", f"ansible_python_interpreter={sys.executable}", "-e", "ansible_bec
 
 
 def installed(
-    made: Playbooks, folder: Path, *, limit_s: float = 60, on_event: Callable[[TaskEvent], None] | None = None, stop: Event | None = None
+    made: Playbooks,
+    folder: Path,
+    *,
+    stage: Stage = STAGE,
+    limit_s: float = 60,
+    on_event: Callable[[TaskEvent], None] | None = None,
+    stop: Event | None = None,
 ) -> StageRun:
     """One stage of `made` on this machine, as a run does it."""
     return installer.install(
-        STAGE,
+        stage,
         site=SITE,
         playbooks=replace(made, arguments=HERE),
         folder=folder,
@@ -100,6 +108,20 @@ def test_a_failing_ref_tells_its_task_and_what_it_said(kubespray: Path, tmp_path
     assert (told.rc, told.attempts, told.init_rc) == (2, 3, 124)
     assert told.failed_task.endswith(repository.INIT)
     assert "no lease" in told.failed_said
+
+
+def test_each_stage_of_a_cell_is_a_run_with_its_own_inventory(kubespray: Path, tmp_path: Path) -> None:
+    seen = "{{ groups['kube_control_plane'] | join }} {{ kube_version }} {{ kube_vip_enabled | default(false) }}"
+    writes: dict[str, object] = {"name": repository.INIT, "copy": {"content": seen, "dest": "{{ inventory_dir }}/seen"}}
+    repository.commit(kubespray, **repository.tasks(writes))
+    playbook, cell = of(kubespray, "master"), cell_of("base > kube-vip", ref="kubespray@v2.25.1")
+    needs = NodeNeeds(cgroup_driver="systemd", feature_gates=(), nofile=None, nproc=None, restrict_oom=False)
+    told = {}
+    for stage in plan.stages(cell, release.load(cell.ref.release), needs=needs, versions={}):
+        folder = tmp_path / f"stage-{stage.index}"
+        run = installed(playbook, folder, stage=stage)
+        told[run.stage] = (run.rc, (folder / "inventory" / "seen").read_text())
+    assert told == {"base": (0, "cp1 v1.29.5 False"), "kube-vip": (0, "cp1 v1.29.5 True")}
 
 
 HANGS = repository.tasks({"name": "Gather", "command": "true"}, {"name": repository.INIT, "command": "sleep 50"})
