@@ -25,7 +25,7 @@ FETCH_LIMIT_S = 1800.0  # all of kubespray on a slow line; this only ends what h
 DIGITS = 40  # of a whole commit
 SAID_CHARACTERS = 1200  # of a failed command
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15", "LC_ALL": "C"}  # asks nobody
-NO_HOOKS = ("-c", "core.hooksPath=/dev/null")  # whoever's repository it is
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")  # whoever's repository it is
 STALLED = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
 _URL = re.compile(r"[a-z][a-z0-9+]*://.+|[\w.-]+@[\w.-]+:.+")
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")

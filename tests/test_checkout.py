@@ -154,6 +154,23 @@ def test_a_bare_repository_will_do(kubespray: Path, tmp_path: Path) -> None:
     assert "echo fix" in (checkout.tree(str(tmp_path / "bare"), found.commit, "") / repository.ROLE).read_text()
 
 
+def test_all_files_are_laid_out_also_where_the_checkout_shows_some(kubespray: Path, tmp_path: Path) -> None:
+    git(kubespray, "status")  # a copy's files are newer than its index says, and git leaves what it takes for changed
+    git(kubespray, "sparse-checkout", "set", "roles")
+    assert not (kubespray / "playbooks").exists()
+    found = checkout.find(str(kubespray), "v2.25.0")
+    assert (checkout.tree(str(kubespray), found.commit, "") / "playbooks" / "cluster.yml").exists()
+
+
+def test_a_linked_worktree_has_its_own_changes(kubespray: Path, tmp_path: Path) -> None:
+    git(kubespray, "worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"), "v2.25.0")
+    (tmp_path / "linked" / repository.ROLE).write_text("[]\n")
+    found = checkout.find(str(tmp_path / "linked"), "worktree")
+    assert found.commit == git(kubespray, "rev-parse", "v2.25.0")
+    assert (checkout.tree(str(tmp_path / "linked"), found.commit, found.changes) / repository.ROLE).read_text() == "[]\n"
+    assert checkout.find(str(kubespray), "worktree").changes == ""
+
+
 def test_local_changes_are_run_as_they_are_and_have_a_hash(kubespray: Path) -> None:
     clean = checkout.find(str(kubespray), "worktree")
     (kubespray / ".gitignore").write_text("*.retry\n")
