@@ -57,7 +57,7 @@ def replica(facts: Release) -> Playbooks:
 def kubespray(ref: Ref, repository: str, *, start: Run = run) -> Playbooks:
     """Unpatched playbooks of kubespray at `ref`, out of `repository` (path or URL), run by the Ansible that the ref pins.
 
-    Its files are laid out once per commit, and Ansible is installed once per content of requirements.txt, both into the cache: what
+    Its files are laid out once per commit, and Ansible is installed once per set of pins in requirements.txt, both into the cache: what
     is there needs no network. Raises InstallError when there is no such ref, it has no cluster.yml or no requirements.txt, or its
     Ansible cannot be installed.
     """
@@ -80,12 +80,18 @@ def kubespray(ref: Ref, repository: str, *, start: Run = run) -> Playbooks:
 
 
 def ansible(requirements: Path, *, label: str, start: Run = run) -> Path:
-    """The Python of a virtual environment with what the file `requirements` pins, made once per content and Python.
+    """The Python of a virtual environment with what the file `requirements` pins, made once per set of pins and Python.
 
     label: of the ref that asks for it. Raises InstallError when it cannot be installed, or has no ansible-playbook.
     """
-    key = cachedir.digest([requirements.read_bytes(), sys.version])
+    key = cachedir.digest([*_pins(requirements.read_text()), sys.version])
     return cachedir.obtain("ansible", key, lambda part: _install(requirements, part, label, start)) / "bin" / "python"
+
+
+def _pins(text: str) -> list[str]:
+    """The lines of a requirements file that count; their order does not, where each is whole."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return lines if any(line.endswith("\\") for line in lines) else sorted(set(lines))
 
 
 def _install(requirements: Path, part: Path, label: str, start: Run) -> None:

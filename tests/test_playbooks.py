@@ -197,7 +197,7 @@ def test_another_repository_is_refused(kubespray: Path) -> None:
     assert "it has no cluster.yml and no requirements.txt" in refusal(kubespray, "master")
 
 
-def test_an_ansible_is_installed_once_per_content(tmp_path: Path) -> None:
+def test_an_ansible_is_installed_once_per_set_of_pins(tmp_path: Path) -> None:
     started: list[tuple[str, ...]] = []
 
     def counting(argv: tuple[str, ...], **rest: object) -> Completed:
@@ -207,11 +207,20 @@ def test_an_ansible_is_installed_once_per_content(tmp_path: Path) -> None:
         program.touch()
         return Completed(argv=argv, rc=0, stdout="", stderr="", started_at_s=0, duration_s=0)
 
-    (tmp_path / "a.txt").write_text("ansible==9.5.1\n")
-    (tmp_path / "b.txt").write_text("ansible==9.5.1\n")
-    first, second = (playbooks.ansible(tmp_path / name, label="x", start=counting) for name in ("a.txt", "b.txt"))
-    assert first == second
-    assert len(started) == 2  # the environment, then what is pinned
+    texts = (
+        "ansible==9.5.1\njinja2==3.1.4\n",
+        "# what renders\njinja2==3.1.4\n\nansible==9.5.1\n",
+        "ansible==9.5.1\n",
+        "a \\\n b\n",
+        "b\na \\\n",
+    )
+    made = []
+    for text in texts:
+        (tmp_path / "requirements.txt").write_text(text)
+        made.append(playbooks.ansible(tmp_path / "requirements.txt", label="x", start=counting))
+    assert made[0] == made[1]
+    assert len(set(made)) == 4
+    assert len(started) == 8  # of each the environment, then what is pinned
 
 
 @pytest.fixture(scope="module")
