@@ -1,6 +1,7 @@
 """The content-keyed cache: where entries stand, and how one comes to be whole or not at all.
 
-An entry is a folder `<root>/<kind>/<key>` that never changes once it is there; the whole cache can be deleted at any time.
+An entry is a folder `<root>/<kind>/<key>` that never changes once it is there, but for those that grow, such as a clone; the whole
+cache can be deleted at any time.
 """
 
 import errno
@@ -63,6 +64,20 @@ def fill(kind: str, key: str) -> Iterator[Path | None]:
                 part.rename(folder / key)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def growing(kind: str, key: str) -> Iterator[Path]:
+    """The folder of an entry that grows, this process's alone while the block runs; empty when it is new.
+
+    What a killed process left in it must do no harm. Raises HostError as `fill` does.
+    """
+    with _no_room_is_an_answer():
+        folder = root() / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f".{key}.lock"):
+            (folder / key).mkdir(exist_ok=True)
+            yield folder / key
 
 
 def obtain(kind: str, key: str, make: Callable[[Path], None]) -> Path:

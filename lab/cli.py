@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from lab import (
     ability,
     artifacts,
     cachedir,
+    checkout,
     component,
     course,
     engine,
@@ -32,6 +34,7 @@ from lab.deadline import now_s
 from lab.errors import HostError, LabError, ScenarioError
 from lab.journal import Line
 from lab.model import Cell, Site
+from lab.refs import Refs
 from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
@@ -66,7 +69,10 @@ def _of_cells(verb: Callable[..., None]) -> Callable[..., None]:
             click.option("--patience", type=click.Choice(["early", "full"]), help="full: wait every time-out out, as kubespray does."),
             click.option("--keep", type=click.Choice(["never", "failure", "always"]), help="Whose nodes stay for `spraylab shell`."),
             click.option(
-                "--kubespray", type=click.Path(path_type=Path), help="Run every cell by the playbooks of this checkout, unpatched."
+                "--kubespray", metavar="PATH|URL", help="Kubespray's repository; runs a scenario of the replica by it, unpatched."
+            ),
+            click.option(
+                "--ref", multiple=True, help="Run this in place of the scenario's refs: v2.25.0, a branch, a commit, pr/7, worktree."
             ),
             click.option("--slot", type=int, help="The fixed subnet to use, 0 to 15."),
             click.option("--runs", type=click.Path(path_type=Path), help="Gets a folder per run; default: runs."),
@@ -114,6 +120,7 @@ def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
         f"--rootdir={PROJECT}",
     ]
     arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
+    arguments += [f"--ref={ref}" for ref in options["ref"]]  # type: ignore[attr-defined] # click gives a tuple of `multiple`
     arguments += [flag for name, flag in FLAGS.items() if options[name]]
     arguments += ["-k", str(options["only"])] if options["only"] else []
     sys.stdout.flush()
@@ -152,12 +159,15 @@ def list_(name: str | None) -> None:
 @click.argument("name")
 @click.option("--jobs", type=click.IntRange(min=1), help="Sets of nodes at once; default: as many as the host has room for.")
 @click.option("--no-reuse", is_flag=True, help="Nodes of its own for every cell; no stage is shared.")
+@click.option("--kubespray", metavar="PATH|URL", help="As a run would be given it; no repository is asked.")
+@click.option("--ref", multiple=True, help="As a run would be given it; no repository is asked.")
 @click.option("--stages", is_flag=True, help="Every run of the installer in full: its command, what it sets, what is verified behind it.")
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs, for how long cells took.")
 @click.option("-k", "only", default="", help="Only cells whose id has this in it.")
-def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool) -> None:
+def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool, **asked: Any) -> None:
     """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
-    read = scenario.load(_scenario(name), check=ready.installable)
+    refs = Refs(repository=asked["kubespray"], instead=asked["ref"])
+    read = scenario.load(_scenario(name), check=ready.installable, refs=refs)
     cells = tuple(cell for cell in read.cells if only in cell.id)
     if not cells:
         raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
@@ -184,7 +194,8 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
 def inventory_(cell: str, *, number: int | None, slot: int, name: str | None) -> None:
     """Print the inventory that a stage of CELL gets, with the reason of every variable; a part of an id that fits one cell will do."""
     paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
-    found = takehome.find(cell, _cells(paths, None), _cells(paths, "kubespray"))  # as written, else moved as --kubespray does
+    moved = Refs(repository=checkout.PUBLIC)  # as --kubespray moves them; nothing is asked of it
+    found = takehome.find(cell, _cells(paths, Refs()), _cells(paths, moved))
     ready.installable(found)
     stages, place = ready.stages(found), slots.slot(slot)
     stage = takehome.nth(number, stages)
@@ -195,9 +206,9 @@ def inventory_(cell: str, *, number: int | None, slot: int, name: str | None) ->
     click.echo(takehome.document(found, stages, stage, site, reasons=reasons), nl=False)
 
 
-def _cells(paths: list[Path], source: scenario.Source | None) -> Iterator[Cell]:
+def _cells(paths: list[Path], refs: Refs) -> Iterator[Cell]:
     for path in paths:
-        yield from scenario.load(path, check=lambda _: None, source=source).cells
+        yield from scenario.load(path, check=lambda _: None, refs=refs).cells
 
 
 @main.command()

@@ -21,7 +21,8 @@ from lab.datafile import Schema, decode
 from lab.datafile import read as read_data
 from lab.deadline import now_s
 from lab.errors import ScenarioError
-from lab.model import CheckResult, Evidence, Fact, Node, Site, StageRun
+from lab.facts import Evidence, Fact
+from lab.model import CheckResult, Node, Site, StageRun
 from lab.signature import UNREADABLE, Context
 
 PROBES = Path(__file__).parent / "data" / "probes.yaml"

@@ -10,7 +10,7 @@ from lab.model import Outcome, Prediction, Ref
 
 SYMBOL = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.ERROR: "!", Outcome.UNKNOWN: "?", Outcome.SKIP: "-"}
 _ID = re.compile(
-    r"(?P<source>replica|kubespray)-(?P<release>[^:]+):k8s-(?P<kube>[^:]+):(?P<topology>[^:]+):(?P<ordering>[^:]+):(?P<endpoint>vip|node)"
+    r"(?P<source>replica|kubespray)-(?P<name>[^:]+):k8s-(?P<kube>[^:]+):(?P<topology>[^:]+):(?P<ordering>[^:]+):(?P<endpoint>vip|node)"
     r"(?P<network>:no-network)?:(?P<bed>[^:]+)(?P<mitigations>(:with-[^:]+)*)"
 )
 _FIELDS = ("ref", "Kubernetes", "topology", "endpoint", "network", "bed", "mitigations")
@@ -66,7 +66,8 @@ def entries(matrix: Matrix) -> tuple[Entry, ...]:
 
 def grid(matrix: Matrix) -> Grid:
     """Rows are orderings; columns are refs, and whatever else tells two cells of one ordering apart."""
-    placed = [(entry, where) for entry in entries(matrix) if (where := _coordinates(entry))]
+    labels = {_ref_of(result.id): result.ref for result in matrix.cells}
+    placed = [(entry, where) for entry in entries(matrix) if (where := _coordinates(entry, labels))]
     varying = tuple(field for field in _FIELDS if len({where[field] for _, where in placed}) > 1)
     key = _key([where for _, where in placed], varying)
     rows = {name: number for number, name in enumerate(sorted({where["ordering"] for _, where in placed}, key=_by_addons))}
@@ -82,7 +83,7 @@ def grid(matrix: Matrix) -> Grid:
         columns=tuple(_heading(dict(zip(key, values, strict=True)), varying) for values in columns),
         common=tuple(one for one in common if one),
         cells=cells,
-        elsewhere=tuple(entry for entry in entries(matrix) if not _coordinates(entry)),
+        elsewhere=tuple(entry for entry in entries(matrix) if not _coordinates(entry, labels)),
     )
 
 
@@ -111,14 +112,19 @@ def _come(one: Prediction, result: CellResult) -> Come:
     return "not seen" if result.verdict.outcome is Outcome.PASS else "cannot tell"
 
 
-def _coordinates(entry: Entry) -> Coordinates:
-    """Empty when they cannot be told."""
+def _ref_of(cell: str) -> str:
+    return cell.partition(":")[0]
+
+
+def _coordinates(entry: Entry, labels: Mapping[str, str]) -> Coordinates:
+    """Empty when they cannot be told. labels: what cells that ran call the ref of an id, for it may have the commit it was."""
     if result := entry.result:
         values = (result.ref, result.kube_version, result.topology, result.endpoint, result.network, result.bed)
         return dict(zip(_FIELDS, (*values, ", ".join(result.mitigations)), strict=True)) | {"ordering": result.ordering}
     if not (match := _ID.fullmatch(entry.id)):
         return {}
-    ref = Ref(source="replica" if match["source"] == "replica" else "kubespray", release=match["release"]).label
+    named = Ref(source="replica" if match["source"] == "replica" else "kubespray", name=match["name"].replace("+", "/"), release="")
+    ref = labels.get(_ref_of(entry.id), named.label)
     network = "none" if match["network"] else "plain"
     mitigations = match["mitigations"].removeprefix(":with-").replace(":with-", ", ")
     values = (ref, match["kube"], match["topology"], match["endpoint"], network, match["bed"])

@@ -26,19 +26,44 @@ def worst(outcomes: list[Outcome]) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """A departure from what the release ships or defaults to, with its reason; stands in every report."""
+
+    what: str
+    released: str
+    used: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ref:
-    """Where playbooks come from: `source` is replica or kubespray, `release` the version they follow."""
+    """Where playbooks come from. `name`: what was asked for, a release, or of kubespray a branch, a commit, pr/N or worktree;
+    `release`: whose facts hold for it, empty until that is looked up; `commit`, `changes`: what the name meant when it was, and a
+    hash of the local changes; `deviations`: how it departs from that release, none when it is that release itself."""
 
     source: Literal["replica", "kubespray"]
+    name: str
     release: str
+    commit: str = ""
+    changes: str = ""
+    deviations: tuple[Deviation, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.source}@{self.release}"
+        return f"{self.source}@{self.name}"
 
     @property
     def label(self) -> str:
-        """What reports call it; the replica is never passed off as kubespray."""
-        return f"replica of {self.release}" if self.source == "replica" else f"kubespray {self.release}"
+        """What reports call it; the replica is never passed off as kubespray, nor another commit as a release."""
+        if self.source == "replica":
+            return f"replica of {self.name}"
+        changes = f" with changes {self.changes}" if self.changes else ""
+        says_it = not self.deviations and (self.name.startswith(self.release) or self.commit.startswith(self.name))
+        return f"kubespray {self.name}" + (f" ({self.commit[:9]}{changes})" if self.commit and not says_it else "")
+
+    @property
+    def slug(self) -> str:
+        """Its part of a cell's id: `+` stands for `/`, which no folder's name can have and no ref's name has."""
+        return f"{self.source}-{self.name.replace('/', '+')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +101,7 @@ class Cell:
     def id(self) -> str:
         """Stable and readable; fit for a folder and for pytest's -k, whose grammar knows neither `>` nor `@`."""
         ordering = self.ordering_text.replace(" > ", "..")
-        fields = [f"{self.ref.source}-{self.ref.release}", f"k8s-{self.kube_version}", str(self.topology), ordering]
+        fields = [self.ref.slug, f"k8s-{self.kube_version}", str(self.topology), ordering]
         fields += [self.endpoint, *(["no-network"] if self.network == "none" else []), self.bed]
         fields += [f"with-{name}" for name in self.mitigations]
         return ":".join(fields)
@@ -154,16 +179,6 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deviation:
-    """A departure from what the release ships or defaults to, with its reason; stands in every report."""
-
-    what: str
-    released: str
-    used: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent:
     """One line of Ansible's stream. `kind`: start, ok, changed, skipped, failed, retry, unreachable, stats; `path`: file and line
     of a task that did not end well."""
@@ -220,27 +235,6 @@ class Prediction:
     rule: str
     signature: str
     says: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """Raw output of one probe on one node, secrets masked. `at_s`: Unix time on the lab's clock."""
-
-    probe: str
-    node: str
-    text: str = field(repr=False)
-    at_s: float
-    command: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All facts taken together at one moment; needs no API server."""
-
-    facts: tuple[Fact, ...] = ()
-
-    def of(self, probe: str) -> tuple[Fact, ...]:
-        return tuple(fact for fact in self.facts if fact.probe == probe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ from lab.model import ADDONS, Ref, Topology
 
 Ordering = tuple[tuple[str, ...], ...]
 
-
+# A part of git's own grammar: no name can be taken for an option, leave a folder or, with + for /, be another ref's in a cell's id.
+_REF = re.compile(r"(?=.{1,64}$)[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*")
+_RELEASE = re.compile(r"v\d+(\.\d+)+")
 _TOPOLOGY = re.compile(r"(?P<cp>[1-9]\d*)cp(\+(?P<w>[1-9]\d*)w)?")
 
 
@@ -19,11 +21,12 @@ def parse_topology(text: str) -> Topology:
 
 
 def parse_ref(text: str) -> Ref:
-    """`replica@v2.25.0` -> Ref; ValueError says what is allowed."""
-    source, at, release = text.partition("@")
-    if source not in ("replica", "kubespray") or not at or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", release):
-        raise ValueError(f"ref {text!r} is not like replica@v2.25.0 or kubespray@v2.25.1")
-    return Ref(source="replica" if source == "replica" else "kubespray", release=release)
+    """`replica@v2.25.0`, `kubespray@pr/11422` -> Ref, of which only the text is known; ValueError says what is allowed."""
+    source, at, name = text.partition("@")
+    if source not in ("replica", "kubespray") or not at or not _REF.fullmatch(name) or (source == "replica" and "/" in name):
+        allowed = "replica@v2.25.0, kubespray@v2.25.1, kubespray@<branch or commit>, kubespray@pr/11422 or kubespray@worktree"
+        raise ValueError(f"ref {text!r} is not like {allowed}")
+    return Ref(source="replica" if source == "replica" else "kubespray", name=name, release=name if _RELEASE.fullmatch(name) else "")
 
 
 def parse_ordering(text: str) -> Ordering:

@@ -1,22 +1,20 @@
-"""Where playbooks come from: the replica, or a checkout of kubespray at a tag; and the Ansible that runs them."""
+"""Where playbooks come from: the replica, or kubespray at any ref; and the Ansible that runs them."""
 
+import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lab import cachedir
+from lab import cachedir, checkout, release
 from lab.command import run
 from lab.errors import InstallError
-from lab.model import Completed
+from lab.model import Completed, Ref
 from lab.release import Release
 
 REPLICA = Path(__file__).parent / "replica"
 PIP_LIMIT_S = 1800.0  # a cold Ansible is 50 MB of wheels; this only ends what hangs
-GIT_LIMIT_S = 300.0
-SAID_CHARACTERS = 1200  # of a failed command
 
 Run = Callable[..., Completed]
 
@@ -34,12 +32,14 @@ class Playbooks:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def replica(release: Release) -> Playbooks:
-    """The replica of `release`, run by the Ansible that is installed with the lab. Raises InstallError without it."""
-    facts = REPLICA / "releases" / f"{release.name}.yml"
-    if not facts.exists():
-        there = ", ".join(sorted(path.stem for path in facts.parent.glob("*.yml")))
-        raise InstallError(f"the replica does not know {release.name}", f"{facts.parent} has {there}", "name one of them, or add its file")
+def replica(facts: Release) -> Playbooks:
+    """The replica of the release with those facts, run by the Ansible that is installed with the lab. Raises InstallError without it."""
+    variables = REPLICA / "releases" / f"{facts.name}.yml"
+    if not variables.exists():
+        there = ", ".join(sorted(path.stem for path in variables.parent.glob("*.yml")))
+        raise InstallError(
+            f"the replica does not know {facts.name}", f"{variables.parent} has {there}", "name one of them, or add its file"
+        )
     program = Path(sys.executable).parent / "ansible-playbook"
     if not program.exists():
         raise InstallError(
@@ -48,101 +48,69 @@ def replica(release: Release) -> Playbooks:
     return Playbooks(
         cluster=REPLICA / "cluster.yml",
         ansible_playbook=(sys.executable, str(program)),
-        label=f"replica of {release.name}",
-        init_task=release.kubeadm_init.task,
-        arguments=("-e", f"@{facts}"),
+        label=f"replica of {facts.name}",
+        init_task=facts.kubeadm_init.task,
+        arguments=("-e", f"@{variables}"),
     )
 
 
-@contextmanager
-def checkout(path: Path, release: Release, *, folder: Path, start: Run = run) -> Iterator[Playbooks]:
-    """Unpatched playbooks of the git repository at `path`, at the tag of `release`, run by the Ansible that tag pins.
+def kubespray(ref: Ref, repository: str, *, start: Run = run) -> Playbooks:
+    """Unpatched playbooks of kubespray at `ref`, out of `repository` (path or URL), run by the Ansible that the ref pins.
 
-    A work tree of the tag is laid out in `folder` and removed at the end; nothing in `path` changes. Ansible is installed
-    once per content of requirements.txt, into the cache. Raises InstallError when that is no repository, the tag is not
-    in it, the tag has no cluster.yml, or its requirements cannot be installed.
+    Its files are laid out once per commit, and Ansible is installed once per set of pins in requirements.txt, both into the cache: what
+    is there needs no network. Raises InstallError when there is no such ref, it has no cluster.yml or no requirements.txt, or its
+    Ansible cannot be installed.
     """
-    git_dir, commit = _commit(path, release, start)
-    tree = folder.absolute() / f"kubespray-{release.tag}"
-    try:
-        _lay_out(git_dir, commit, tree, start)
-        if not (tree / "cluster.yml").exists():
-            why = "its work tree has no cluster.yml"
-            raise InstallError(f"{path} at {release.tag} is not kubespray", why, "give the path of a kubespray checkout")
-        python = ansible(tree / "requirements.txt", start=start)
-        yield Playbooks(
-            cluster=tree / "cluster.yml",
-            ansible_playbook=(str(python), str(python.parent / "ansible-playbook")),
-            label=f"kubespray {release.tag}"
-            + ("" if commit == release.commit else f" ({commit[:9]}, not upstream's {release.commit[:9]})"),
-            init_task=release.kubeadm_init.task,
+    facts = release.load(ref.release)
+    if not ref.commit:
+        known = checkout.Tagged(tag=facts.tag, commit=facts.commit) if ref.name in (facts.name, facts.tag) else None
+        found = checkout.find(repository, ref.name, release=known, start=start)
+        ref = replace(ref, commit=found.commit, changes=found.changes)
+    tree = checkout.tree(repository, ref.commit, ref.changes, start=start)
+    if missing := [name for name in ("cluster.yml", "requirements.txt") if not (tree / name).exists()]:
+        why = f"it has no {' and no '.join(missing)}"
+        raise InstallError(f"{checkout.shown(repository)} at {ref.name} is not kubespray", why, "name a repository of kubespray")
+    python = ansible(tree / "requirements.txt", label=ref.label, start=start)
+    return Playbooks(
+        cluster=tree / "cluster.yml",
+        ansible_playbook=(str(python), str(python.parent / "ansible-playbook")),
+        label=ref.label,
+        init_task=facts.kubeadm_init.task,
+    )
+
+
+def ansible(requirements: Path, *, label: str, start: Run = run) -> Path:
+    """The Python of a virtual environment with what the file `requirements` pins, made once per set of pins and Python.
+
+    label: of the ref that asks for it. Raises InstallError when it cannot be installed, or has no ansible-playbook.
+    """
+    key = cachedir.digest([*_pins(requirements.read_text()), sys.version])
+    return cachedir.obtain("ansible", key, lambda part: _install(requirements, part, label, start)) / "bin" / "python"
+
+
+def _pins(text: str) -> list[str]:
+    """The lines of a requirements file that count; their order does not, where each is whole."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return lines if any(line.endswith("\\") for line in lines) else sorted(set(lines))
+
+
+def _install(requirements: Path, part: Path, label: str, start: Run) -> None:
+    # Installed before it has its final place: start its programs by its Python, never by their first line.
+    python = str(part / "bin" / "python")
+    steps: tuple[tuple[str, ...], ...] = (
+        (sys.executable, "-m", "venv", str(part)),
+        (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(requirements)),
+    )
+    if uv := shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"):
+        steps = (
+            (uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(part)),
+            (uv, "pip", "install", "-q", "--python", python, "-r", str(requirements)),
         )
-    finally:
-        shutil.rmtree(tree, ignore_errors=True)
-
-
-def verify(path: Path, release: Release, *, start: Run = run) -> None:
-    """Raise InstallError when `checkout` would; nothing is laid out or installed."""
-    _commit(path, release, start)
-
-
-def ansible(requirements: Path, *, start: Run = run) -> Path:
-    """The Python of a virtual environment with what the file `requirements` pins, made once per content and Python."""
-    key = cachedir.digest([requirements.read_bytes(), sys.version])
-
-    def make(part: Path) -> None:
-        # Installed before it has its final place: start its programs by its Python, never by their first line.
-        uv = shutil.which("uv")
-        python = str(part / "bin" / "python")
-        steps: tuple[tuple[str, ...], ...] = (
-            (sys.executable, "-m", "venv", str(part)),
-            (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(requirements)),
-        )
-        if uv:
-            steps = (
-                (uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(part)),
-                (uv, "pip", "install", "-q", "--python", python, "-r", str(requirements)),
-            )
-        for argv in steps:
-            done = start(argv, limit_s=PIP_LIMIT_S)
-            if done.rc != 0:
-                raise InstallError(
-                    "the Ansible of this release cannot be installed", _said(done), "see that the package index can be reached"
-                )
-
-    return cachedir.obtain("ansible", key, make) / "bin" / "python"
-
-
-def _commit(path: Path, release: Release, start: Run) -> tuple[Path, str]:
-    """The git directory of `path`, and the commit of the release in it."""
-    fix = "give the path of a kubespray checkout: git clone https://github.com/kubernetes-sigs/kubespray"
-    if not path.is_dir():
-        raise InstallError(f"{path} is not a git repository", "there is no such folder", fix)
-    asked = start(("git", "-C", str(path), "rev-parse", "--absolute-git-dir"), limit_s=GIT_LIMIT_S)
-    if asked.rc != 0:
-        raise InstallError(f"{path} is not a git repository", _said(asked), fix)
-    git_dir = Path(asked.stdout.strip())
-    for name in (f"refs/tags/{release.tag}", release.commit):
-        argv = ("git", f"--git-dir={git_dir}", "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-        if (found := start(argv, limit_s=GIT_LIMIT_S)).rc == 0:
-            return git_dir, found.stdout.strip()
-    why = f"neither the tag nor its commit {release.commit[:9]} is there"
-    raise InstallError(f"{path} does not have {release.tag}", why, f"fetch it: git -C {path} fetch --tags origin")
-
-
-def _lay_out(git_dir: Path, commit: str, tree: Path, start: Run) -> None:
-    """The files of `commit` in `tree`, by an index of their own, so that the repository stays as it is."""
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.mkdir(parents=True)
-    index = tree.parent.absolute() / f".{tree.name}.index"
-    argv = ("git", f"--git-dir={git_dir}", "--work-tree=.", "checkout", "--quiet", "--force", commit, "--", ".")
-    try:
-        done = start(argv, limit_s=GIT_LIMIT_S, cwd=tree, env={"GIT_INDEX_FILE": str(index)})
-    finally:
-        index.unlink(missing_ok=True)
-    if done.rc != 0:
-        raise InstallError(f"{git_dir} cannot be laid out at {commit[:9]}", _said(done), "see that the repository is whole: git fsck")
-
-
-def _said(done: Completed) -> str:
-    return f"`{' '.join(done.argv)}` ended with {done.rc}: {(done.stderr or done.stdout).strip()[-SAID_CHARACTERS:]}"
+    for argv in steps:
+        done = start(argv, limit_s=PIP_LIMIT_S, cwd=requirements.parent)  # what it names by a relative path lies beside it
+        if done.rc != 0:
+            fix = "see that the package index can be reached; if it can, the file pins what cannot be had together: correct it in the ref"
+            raise InstallError(f"what requirements.txt of {label} pins cannot be installed", checkout.said(done), fix)
+    if not (part / "bin" / "ansible-playbook").exists():
+        why = "it was installed, and there is no program ansible-playbook"
+        raise InstallError(f"requirements.txt of {label} pins no Ansible", why, "name a ref of kubespray, whose file does")

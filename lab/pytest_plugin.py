@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from lab import journal, matrix, ready, runs, scenario
 from lab.command import interrupted_by_sigterm
-from lab.errors import LabError, ScenarioError
+from lab.errors import LabError
 from lab.matrix import CellResult, LeftOutCell
 from lab.model import Cell, Outcome
 from lab.ready import FOLDER as RUNS
 from lab.ready import Options
+from lab.refs import Refs
 from lab.reports import progress, terminal
 from lab.runs import Asked
 from lab.scenario import Scenario
@@ -24,6 +26,7 @@ INTERRUPTED = 130  # what a shell reports for Ctrl-C; pytest's own 2 means UNKNO
 EXPLAINED = "explained"  # category of a red cell that was asked for its verdict and has one
 OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "reuse", "seed", "going_on", "failed")  # of ready.Options
 _PROBLEMS = pytest.StashKey[list[str]]()
+_REFS = pytest.StashKey[Refs]()
 _SESSION = pytest.StashKey["_Session"]()
 
 
@@ -41,7 +44,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--engine", choices=("auto", "docker", "podman"), default="auto", help="auto: DOCKER_HOST, Docker, podman")
     group.addoption("--patience", choices=("early", "full"), default="early", help="full: wait every time-out out, as kubespray does")
     group.addoption("--keep", choices=("never", "failure", "always"), default="never", help="whose nodes stay: open them by spraylab shell")
-    group.addoption("--kubespray", type=Path, metavar="PATH", help="run every cell by the playbooks of this checkout, unpatched")
+    group.addoption("--kubespray", metavar="PATH|URL", help="kubespray's repository; a scenario of the replica alone is then run by it")
+    group.addoption(
+        "--ref", action="append", help="run this ref in place of the scenario's: v2.25.0, branch, commit, pr/7, worktree, replica@..."
+    )
     group.addoption("--slot", type=int, help="the fixed subnet to use, 0 to 15; default: the first free one")
     group.addoption("--runs", type=Path, default=RUNS, metavar="FOLDER", help="gets a folder per run; default: runs")
     group.addoption("--jobs", type=int, help="how many sets of nodes at once; default: as many as memory and cores allow")
@@ -70,10 +76,9 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator["CellItem"]:
         """Yield an item per cell, those left out with the reason to skip them. What is wrong is told once, after collection."""
-        source: Literal["kubespray"] | None = "kubespray" if self.config.option.kubespray else None
         try:
-            read = scenario.load(self.path, check=ready.installable, source=source)
-        except ScenarioError as error:
+            read = scenario.load(self.path, check=ready.installable, refs=_refs(self.config))
+        except LabError as error:
             self.config.stash[_PROBLEMS].append(str(error))
             return
         for cell in read.cells:
@@ -88,6 +93,25 @@ class ScenarioFile(pytest.File):
         if self.config.pluginmanager.hasplugin("timeout"):
             item.add_marker(pytest.mark.timeout(0))  # a cell has its own limits
         return item
+
+
+def _refs(config: pytest.Config) -> Refs:
+    """What refs mean in this session; a collection alone asks no repository."""
+    if _REFS not in config.stash:
+        option = config.option
+        config.stash[_REFS] = Refs(
+            repository=option.kubespray, instead=option.ref or (), look_up=not option.collectonly, say=partial(_say, config)
+        )
+    return config.stash[_REFS]
+
+
+def _say(config: pytest.Config, said: str) -> None:
+    """Print a sentence that pytest must not hold back."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with ExitStack() as stack:
+        if capture is not None:
+            stack.enter_context(capture.global_and_fixture_disabled())
+        terminal.console().print(said, soft_wrap=True, highlight=False)
 
 
 class CellItem(pytest.Item):
@@ -139,7 +163,7 @@ class _Session:
             left_out=tuple(LeftOutCell(id=i.cell.id, because=i.skipped) for i in items if i.skipped),
             known=lambda cell, finding: _known(scenarios, cell, finding),
         )
-        ready.ready(asked.cells, options)
+        ready.ready(asked.cells, options, say=partial(_say, config))
         console = terminal.console()
         last_s = journal.last_durations(options.runs)
         self._progress = progress.Progress(console, last_s=last_s, cells=len(asked.cells), left_s=self._left_s)
@@ -167,7 +191,7 @@ def _known(scenarios: Iterable[Scenario], cell: Cell, finding: str) -> tuple[str
 def pytest_collection_modifyitems(config: pytest.Config) -> None:
     """Tell every scenario file that cannot be used; nothing has been made yet."""
     if problems := config.stash[_PROBLEMS]:
-        raise pytest.UsageError("\n".join(problems))
+        raise pytest.UsageError("\n".join(dict.fromkeys(problems)))
 
 
 @pytest.hookimpl(wrapper=True)

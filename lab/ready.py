@@ -1,10 +1,10 @@
 """What a run is asked, and whether this host can do it: all that would stop its cells is told before anything is made."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import artifacts, cachedir, component, host, nodeimage, plan, playbooks, preflight, release, slots, toolchain
+from lab import artifacts, cachedir, checkout, component, host, nodeimage, plan, playbooks, preflight, release, slots, toolchain
 from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.model import Cell, Prediction, Site, Stage
@@ -19,14 +19,15 @@ SPARE_MIB = 1024.0  # of the host's free memory that nodes are not given
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a run is asked. `runs`: the folder that gets one folder per run; `slot`: None takes a free one per course; `jobs`: how many
-    courses at once, None as many as the host has room for; `reuse`: cells share the stages they have in common; `seed`: shuffles the
-    courses; `going_on`: with the newest run of the same scenarios, `failed`: and runs its red cells again."""
+    """What a run is asked. `kubespray`: path or URL of its repository, None for the public one; `runs`: the folder that gets one
+    folder per run; `slot`: None takes a free one per course; `jobs`: how many courses at once, None as many as the host has room for;
+    `reuse`: cells share the stages they have in common; `seed`: shuffles the courses; `going_on`: with the newest run of the same
+    scenarios, `failed`: and runs its red cells again."""
 
     engine: Choice = "auto"
     patience: Patience = "early"
     keep: Keep = "never"
-    kubespray: Path | None = None
+    kubespray: str | None = None
     slot: int | None = None
     runs: Path = FOLDER
     jobs: int | None = None
@@ -49,17 +50,14 @@ def installable(cell: Cell) -> None:
         raise ScenarioError(f"Kubernetes {cell.kube_version!r} cannot be built", why, "name one of them")
 
 
-def ready(cells: Iterable[Cell], options: Options) -> None:
-    """Raise the LabError that would stop `cells` from running on this host; makes nothing but, where Go is missing, that."""
+def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None] = lambda _: None) -> None:
+    """Raise the LabError that would stop `cells` from running on this host; makes nothing but what the cache lacks of
+    Go, of the files of kubespray's refs and of their Ansible; `say` is told of those."""
     wanted = tuple(cells)
     if not host.facts().is_root:
         raise HostError(
             "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"
         )
-    for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
-        if options.kubespray is None:
-            raise ScenarioError(f"no playbooks for {ref.label}", "no checkout of kubespray was named", "name one: --kubespray PATH")
-        playbooks.verify(options.kubespray, release.load(ref.release))
     slots.hold(options.slot, slots.of_host()).release()
     if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
         why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
@@ -68,6 +66,9 @@ def ready(cells: Iterable[Cell], options: Options) -> None:
     missing = {name for kube_version, addons in asked for name in artifacts.missing(kube_version, addons)}
     if missing:
         toolchain.program(toolchain.find())
+    for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
+        say(f"making the files and the Ansible of {ref.label} ready")
+        playbooks.kubespray(ref, options.kubespray or checkout.PUBLIC)
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
     needed += 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
     if needed:

@@ -124,6 +124,11 @@ def load(release: str, *, folder: Path = FOLDER) -> Release:
     )
 
 
+def every(*, folder: Path = FOLDER) -> tuple[Release, ...]:
+    """The releases there are facts of, oldest first."""
+    return tuple(sorted((load(name, folder=folder) for name in names(folder=folder)), key=lambda one: numbers(one.tag)))
+
+
 def names(*, folder: Path = FOLDER) -> tuple[str, ...]:
     """The releases there are facts of, sorted."""
     return tuple(sorted(path.stem for path in folder.glob("*.yaml")))

@@ -1,5 +1,6 @@
 """What of an earlier run still stands when a run goes on with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,10 @@ class Earlier:
     kept: tuple[CellResult, ...]
 
 
-def find(runs: Path, *, scenarios: tuple[str, ...], patience: str, failed: bool) -> Earlier:
+def find(runs: Path, *, scenarios: tuple[str, ...], patience: str, failed: bool, refs: Mapping[str, str]) -> Earlier:
     """The newest run of the same scenarios below `runs`; every result stands, or with `failed` those that are not red.
 
+    refs: cell id -> what reports call its ref now; a result of another commit, from before a branch moved, does not stand.
     Raises ScenarioError when there is none, or when it was run with another patience.
     """
     for path in sorted(runs.glob(f"*/{matrix.FILE}"), reverse=True):
@@ -31,7 +33,8 @@ def find(runs: Path, *, scenarios: tuple[str, ...], patience: str, failed: bool)
         if found.patience != patience:
             why = f"it was run with --patience={found.patience}, this one would be with --patience={patience}"
             raise ScenarioError(f"run {path.parent.name} cannot be gone on with", why, "give the same --patience, or begin a new run")
-        kept = tuple(one for one in found.cells if not failed or one.verdict.outcome in GREEN)
+        same = (one for one in found.cells if refs.get(one.id, one.ref) == one.ref)
+        kept = tuple(one for one in same if not failed or one.verdict.outcome in GREEN)
         return Earlier(folder=path.parent, kept=kept)
     raise ScenarioError(
         f"no run of {', '.join(scenarios)} to go on with", f"{runs.absolute()} has none", "leave --resume and --failed out to begin one"

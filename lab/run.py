@@ -17,6 +17,7 @@ from lab import (
     artifacts,
     bed,
     check,
+    checkout,
     component,
     course,
     disturbance,
@@ -36,7 +37,7 @@ from lab import verdict as verdicts
 from lab.course import Course
 from lab.deadline import now_s, ticks_s
 from lab.engine import Engine
-from lab.errors import LabError, ScenarioError
+from lab.errors import LabError
 from lab.hostload import HostLoad
 from lab.journal import JUDGED, Journal, Line
 from lab.matrix import GREEN, CellResult
@@ -52,7 +53,7 @@ TRACE = "error.txt"  # of a cell in which the lab itself failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """What the courses of one run share. `folder`: runs/<time>; `kubespray`: a checkout, for refs of kubespray; `slot`: None
+    """What the courses of one run share. `folder`: runs/<time>; `kubespray`: path or URL of its repository; `slot`: None
     takes a free one; `building`: held while components are built, so that two courses do not wait on the same compiler unseen."""
 
     run_id: str
@@ -64,7 +65,7 @@ class Lab:
     building: Lock = field(default_factory=Lock)
     patience: Patience = "early"
     keep: Keep = "never"
-    kubespray: Path | None = None
+    kubespray: str = checkout.PUBLIC
     slot: int | None = None
     because: Mapping[str, str] = field(default_factory=dict)
 
@@ -117,14 +118,15 @@ def run_course(of: Course, lab: Lab, *, done: Callable[[CellResult], None]) -> N
 
 def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Verdict], None]) -> None:
     cell, folder, facts = of.longest, lab.folder_of(of.longest.id), release.load(of.longest.ref.release)
-    needs = host.node_needs(host.facts())
+    needs, seen.deviations = host.node_needs(host.facts()), {one.id: one.ref.deviations for one in of.cells}
     with ExitStack() as stack:
         with lab.building, lab.journal.step(cell.id, "components"):
             made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=partial(_built, lab.reporter(of)))
-        source = stack.enter_context(_playbooks(cell, facts, lab, folder))
+        source = _playbooks(cell, facts, lab)
         stages = plan.stages(cell, facts, needs=needs, versions=made.versions)
         seen.deviations = {
-            one.id: (*made.deviations, *plan.deviations(one, facts, needs=needs, versions=made.versions)) for one in of.cells
+            one.id: (*one.ref.deviations, *made.deviations, *plan.deviations(one, facts, needs=needs, versions=made.versions))
+            for one in of.cells
         }
         site, nodes = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
         site = replace(site, api_port=inventory.api_port(stages[0]))
@@ -203,15 +205,11 @@ def _behind(judged: Verdict, stage: Stage) -> Verdict:
     return replace(judged, summary=f"not gone on with after stage {stage.name!r}, whose verdict it shares: {judged.summary}")
 
 
-@contextmanager
-def _playbooks(cell: Cell, facts: release.Release, lab: Lab, folder: Path) -> Iterator[playbooks.Playbooks]:
+def _playbooks(cell: Cell, facts: release.Release, lab: Lab) -> playbooks.Playbooks:
     if cell.ref.source == "replica":
-        yield playbooks.replica(facts)
-        return
-    if lab.kubespray is None:
-        raise ScenarioError(f"no playbooks for {cell.ref.label}", "no checkout of kubespray was named", "name one: --kubespray PATH")
-    with playbooks.checkout(lab.kubespray, facts, folder=folder) as source:
-        yield source
+        return playbooks.replica(facts)
+    with lab.journal.step(cell.id, "playbooks"):
+        return playbooks.kubespray(cell.ref, lab.kubespray)
 
 
 @contextmanager

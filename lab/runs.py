@@ -12,6 +12,7 @@ from threading import Lock
 
 from lab import (
     cachedir,
+    checkout,
     estimate,
     host,
     journal,
@@ -114,7 +115,8 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
     """
     began_s, earlier = now_s(), None
     if options.going_on or options.failed:
-        earlier = resume.find(options.runs, scenarios=asked.scenarios, patience=options.patience, failed=options.failed)
+        refs = {cell.id: cell.ref.label for cell in asked.cells}
+        earlier = resume.find(options.runs, scenarios=asked.scenarios, patience=options.patience, failed=options.failed, refs=refs)
     kept = earlier.kept if earlier else ()
     left = [cell for cell in asked.cells if cell.id not in {one.id for one in kept}]
     of = list(courses(left, reuse=options.reuse))
@@ -174,7 +176,7 @@ def _lab(options: Options, folder: Path, written: Journal, *, engine: Engine, lo
         load=load,
         patience=options.patience,
         keep=options.keep,
-        kubespray=options.kubespray,
+        kubespray=options.kubespray or checkout.PUBLIC,
         slot=options.slot,
         because=because,
     )

@@ -1,22 +1,19 @@
 """Reads a scenario file into cells, each left-out cell with its reason. Pure but for the reading of the file."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from lab import bed, inventory, release
+from lab import bed, inventory
 from lab.datafile import Checked, Schema, dump_yaml, read
 from lab.errors import ScenarioError
 from lab.model import Cell, Endpoint, Network, Ref, Topology
 from lab.notation import Ordering, every_ordering, parse_ordering, parse_ref, parse_topology
-
-Source = Literal["replica", "kubespray"]
-T = TypeVar("T")
-
+from lab.refs import Refs
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,40}")  # part of a cell's id, and so of a folder's name
 ALL = "all"  # in place of orderings: every one there is
@@ -24,8 +21,9 @@ KUBE_VERSION = re.compile(r"v\d{1,3}\.\d{1,3}\.\d{1,3}")
 
 
 def _ref(text: str) -> str:
+    ref = parse_ref(text)
     try:
-        release.load(parse_ref(text).release)
+        Refs().read([text] if ref.source == "replica" else [])  # what is not the lab's own is looked up when it is to run
     except ScenarioError as error:
         raise ValueError(f"ref {text!r}: {error.args[0]}, {error.args[1]}") from error
     return text
@@ -145,34 +143,53 @@ class Scenario:
     because: tuple[tuple[str, str], ...]
 
 
-def load(path: Path, *, check: Callable[[Cell], None], source: Source | None = None) -> Scenario:
+def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None) -> Scenario:
     """The scenario of the file at `path`.
 
-    check: called with each cell that would run; its ScenarioErrors are collected and told together. source: where the playbooks
-    of every cell come from, whatever the file says; the releases stay.
-    Raises ScenarioError with every problem found.
+    check: called with each cell that would run; its ScenarioErrors are collected and told together. refs: reads what the file names,
+    and may have others in its place; cells that those others cannot install are then left out. Raises ScenarioError with every problem
+    found, or the LabError of a ref that means nothing.
     """
-    schema = read(path, ScenarioSchema)
-    blocks = [(block.because, _cells(block, schema)) for block in schema.cells]
-    cells = {(moved := _moved(cell, source)).id: (moved, because) for because, made in blocks for cell in made}
-    left_out = {cell.id: rule for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, source)}
-    runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out)
-    written = {cell.id for _, made in blocks for cell in made}
+    schema, refs = read(path, ScenarioSchema), refs or Refs()
+    instead = refs.in_place_of(text for block in (schema.defaults, *schema.cells) for text in block.refs or [])
+    meant = refs.read(text for texts in instead.values() for text in texts)
+    asked = [(block.because, _cells(block, schema, [meant[one] for one in _instead(block, schema, instead)])) for block in schema.cells]
+    cells = {cell.id: (cell, because) for because, made in asked for cell in made}
+    moved = any((text,) != texts for text, texts in instead.items())
+    left_out = {cell.id: rule.because for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, moved=moved)}
+    wrong = {name: said for name, (cell, _) in cells.items() if name not in left_out and (said := _wrong(cell, check))}
+    runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out and name not in wrong)
     problems = _references(schema)
     if not problems:  # else cells are missing because of these
-        problems += [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in written]
-        problems += [] if runs else ["no cell is left to run"]
-    if problems := [*problems, *_problems(runs, check)]:
+        problems += _known(schema)
+        problems += [] if cells.keys() - left_out.keys() else ["no cell is left to run"]
+    if problems := [*problems, *(dict.fromkeys(wrong.values()) if not (refs.given and runs) else ())]:
         raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), "correct the file; docs/formats.md shows every field")
     return Scenario(
         name=schema.name,
         about=schema.about.strip(),
         upstream=tuple(schema.upstream),
         cells=runs,
-        left_out=tuple(LeftOut(cell=cells[name][0], because=rule.because) for name, rule in left_out.items()),
+        left_out=tuple(LeftOut(cell=cells[name][0], because=because) for name, because in {**left_out, **wrong}.items()),
         known=tuple(Known(cell=k.cell, finding=k.finding, upstream=tuple(k.upstream), expires=k.expires) for k in schema.known),
         because=tuple((name, because) for name, (_, because) in cells.items()),
     )
+
+
+def _instead(block: BlockSchema, schema: ScenarioSchema, instead: Mapping[str, tuple[str, ...]]) -> dict[str, None]:
+    """The refs of a block, or those that are run in their place; each once."""
+    return dict.fromkeys(one for text in block.refs or schema.defaults.refs or [] for one in instead[text])
+
+
+def _known(schema: ScenarioSchema) -> list[str]:
+    """What `known` names that the file, as it is written, does not have."""
+    blocks = schema.cells if schema.known else []
+    written = {
+        cell.id
+        for block in blocks
+        for cell in _cells(block, schema, [parse_ref(text) for text in block.refs or schema.defaults.refs or []])
+    }
+    return [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in written]
 
 
 def _references(schema: ScenarioSchema) -> list[str]:
@@ -194,22 +211,21 @@ def _references(schema: ScenarioSchema) -> list[str]:
     return problems
 
 
-def _problems(cells: tuple[Cell, ...], check: Callable[[Cell], None]) -> list[str]:
-    problems: dict[str, None] = {}
-    for cell in cells:
-        try:
-            check(cell)
-        except ScenarioError as error:
-            problems[f"{error.args[0]} ({error.args[1]})"] = None
-    return list(problems)
+def _wrong(cell: Cell, check: Callable[[Cell], None]) -> str:
+    """Why `cell` cannot be; empty when it can."""
+    try:
+        check(cell)
+    except ScenarioError as error:
+        return f"{error.args[0]} ({error.args[1]})"
+    return ""
 
 
-def _cells(block: BlockSchema, schema: ScenarioSchema) -> list[Cell]:
+def _cells(block: BlockSchema, schema: ScenarioSchema, refs: Sequence[Ref]) -> list[Cell]:
     def given(field: str, otherwise: list[str]) -> list[str]:
         return getattr(block, field) or getattr(schema.defaults, field) or otherwise
 
     points = product(
-        given("refs", []),
+        refs,
         given("kubernetes", []),
         given("topologies", ["1cp"]),
         _orderings(given("orderings", [])),
@@ -225,7 +241,7 @@ def _cell(*point: Any, schema: ScenarioSchema) -> Cell:
     ref, kubernetes, topology, stages, endpoint, network, bed, mitigation = point
     changed = schema.mitigations[mitigation].variables if mitigation != "none" else {}
     return Cell(
-        ref=parse_ref(ref),
+        ref=ref,
         kube_version=kubernetes,
         topology=parse_topology(topology),
         ordering=stages,
@@ -237,10 +253,6 @@ def _cell(*point: Any, schema: ScenarioSchema) -> Cell:
     )
 
 
-def _moved(cell: Cell, source: Source | None) -> Cell:
-    return cell if source is None else replace(cell, ref=replace(cell.ref, source=source))
-
-
 def _endpoint(asked: str, stages: Ordering) -> Endpoint:
     """`default`: the VIP once any stage turns kube-vip on (the plan uses it from that stage on), else the node."""
     if asked in ("vip", "node"):
@@ -248,14 +260,11 @@ def _endpoint(asked: str, stages: Ordering) -> Endpoint:
     return "vip" if any("kube-vip" in stage for stage in stages) else "node"
 
 
-def _covers(rule: BlockSchema, cell: Cell, source: Source | None) -> bool:
-    """Whether every field that the rule gives has the cell's value."""
-
-    def ref(text: str) -> Ref:
-        return parse_ref(text) if source is None else replace(parse_ref(text), source=source)
-
+def _covers(rule: BlockSchema, cell: Cell, *, moved: bool) -> bool:
+    """Whether every field that the rule gives has the cell's value. moved: its ref may stand in place of the replica of that name."""
+    name = cell.ref.name if moved else str(cell.ref)
     pairs: list[tuple[list[object] | None, object]] = [
-        (_parsed(rule.refs, ref), cell.ref),
+        (_parsed(rule.refs, lambda text: parse_ref(text).name if moved else text), name),
         (_parsed(rule.kubernetes, str), cell.kube_version),
         (_parsed(rule.topologies, parse_topology), cell.topology),
         (None if rule.orderings is None else [*_orderings(rule.orderings)], cell.ordering),
@@ -267,12 +276,12 @@ def _covers(rule: BlockSchema, cell: Cell, source: Source | None) -> bool:
     return any(wanted is not None for wanted, _ in pairs) and all(wanted is None or value in wanted for wanted, value in pairs)
 
 
-def _parsed(texts: Sequence[str] | None, parse: Callable[[str], Ref | Topology | Ordering | str | tuple[str, ...]]) -> list[object] | None:
+def _parsed(texts: Sequence[str] | None, parse: Callable[[str], Topology | Ordering | str | tuple[str, ...]]) -> list[object] | None:
     return None if texts is None else [parse(text) for text in texts]
 
 
 def known_of(scenario: Scenario, cell: Cell, *, finding: str, today: date) -> tuple[str, ...]:
     """Upstream threads of what is known of `cell`, if `finding` is what is known and it has not expired; else nothing."""
-    replica = _moved(cell, "replica").id  # a failure known of the replica is known of what it follows
+    replica = replace(cell, ref=replace(cell.ref, source="replica")).id  # a failure known of the replica is known of what it follows
     found = (known for known in scenario.known if known.cell in (cell.id, replica) and known.finding == finding and today <= known.expires)
     return next((known.upstream for known in found), ())

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Annotated
 
 from lab.datafile import Checked, Schema, read
-from lab.model import API_PORT, Blames, Evidence, Fact, Finding, Link, Node, RuledOut, Site
+from lab.facts import Evidence, Fact
+from lab.model import API_PORT, Blames, Finding, Link, Node, RuledOut, Site
 
 FOLDER = Path(__file__).parent / "data" / "signatures"
 LINE_CHARACTERS = 400  # of a line that proves something; the evidence has all of it

@@ -1,5 +1,6 @@
 """One stage on nodes that are up: the installer, watched, its tasks and samples written to the journal as they come."""
 
+import signal
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from threading import Event
 from lab import evidence, installer, signature, tasks
 from lab.command import ssh
 from lab.deadline import now_s
-from lab.errors import BedError
+from lab.errors import BedError, InstallError
 from lab.journal import Journal, Line
 from lab.model import Node, Site, Stage, StageRun, TaskEvent
 from lab.playbooks import Playbooks
@@ -66,9 +67,18 @@ def run_stage(
         tell.say(f"{times} sample(s) could not be taken: {why}")
     for node in site.members:
         _see_images(site, node)
+    _see_end(run, folder)
     if "unreachable" in heard_of.ended_as:
         raise BedError(f"a node went away in stage {stage.name!r}", run.failed_said or run.failed_task, f"see {folder / 'ansible.log'}")
     return run, story
+
+
+def _see_end(run: StageRun, folder: Path) -> None:
+    """Raise InstallError when somebody else ended ansible-playbook: that is no word on what it installed."""
+    if run.rc is not None and run.rc < 0:
+        why = f"signal {signal.Signals(-run.rc).name} ended it after {run.duration_s:.0f} s, and the lab sent none"
+        fix = f"see whether the host ran out of memory (dmesg), and {folder / 'ansible.log'}; run it again (--failed)"
+        raise InstallError(f"ansible-playbook was killed in stage {run.stage!r}", why, fix)
 
 
 class _Tasks:

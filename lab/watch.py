@@ -12,8 +12,9 @@ from typing import Literal, Self
 
 from lab.deadline import now_s, pause_unless, ticks_s
 from lab.errors import LabError
+from lab.facts import Evidence, Fact
 from lab.listeners import listeners
-from lab.model import API_PORT, Evidence, Fact, Node, Site, TaskEvent
+from lab.model import API_PORT, Node, Site, TaskEvent
 from lab.signature import Context, Signature, match
 
 EVERY_S = 2.0  # between two samples while kubeadm init runs; one costs the node about a second of one core

@@ -1,14 +1,29 @@
 """Keeps tests honest: a fast one changes no environment, leaves no child process, and ends."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests import repository
+
 settings.register_profile("lab", deadline=None)  # how long an example takes says something of the machine alone
 settings.load_profile("lab")
+
+
+@pytest.fixture(scope="session")
+def _kubespray(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return repository.make(tmp_path_factory.mktemp("repository") / "kubespray")
+
+
+@pytest.fixture
+def kubespray(_kubespray: Path, tmp_path: Path) -> Path:
+    """A repository in kubespray's shape, the test's own."""
+    return shutil.copytree(_kubespray, tmp_path / "kubespray", symlinks=True)
+
 
 FAST_S = 60
 REAL_S = 1800

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -129,3 +130,12 @@ def test_a_removed_entry_is_gone_whole_and_can_be_made_again(tmp_path: Path, mon
     assert not path.exists()
     assert [one.name for one in (tmp_path / "k").iterdir() if one.is_dir()] == []
     assert (cachedir.obtain("k", "a", make) / "file").read_text() == "made"
+
+
+def test_an_entry_that_grows_keeps_what_it_has_and_is_one_process_alone() -> None:
+    with cachedir.growing("clones", "k") as folder:
+        (folder / "first").touch()
+        with pytest.raises(BlockingIOError), (folder.parent / ".k.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with cachedir.growing("clones", "k") as folder:
+        assert [path.name for path in folder.iterdir()] == ["first"]

@@ -50,7 +50,7 @@ def test_before_kube_vip_is_on_a_prefix_has_the_node_for_its_endpoint() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(ALL[1], ref=replace(ALL[1].ref, release="v2.25.1")),
+        replace(ALL[1], ref=replace(ALL[1].ref, name="v2.25.1", release="v2.25.1")),
         replace(ALL[1], network="none"),
         replace(ALL[1], endpoint="vip" if ALL[1].endpoint == "node" else "node"),
         replace(ALL[1], mitigations=("x",), variables=(("a", "1"),)),

@@ -45,6 +45,15 @@ def test_a_cell_that_was_left_out_has_its_place_by_its_id() -> None:
     assert [one.id for one in laid.elsewhere] == ["no id"]
 
 
+def test_a_cell_that_was_left_out_stands_beside_those_of_the_same_ref() -> None:
+    ran, rest = "kubespray-fix+a", "k8s-v1.29.5:1cp:base:node:containers"
+    red = replace(cell("kube-vip", "kubespray fix/a (0123456789)"), id=f"{ran}:k8s-v1.29.5:1cp:kube-vip:vip:containers")
+    beside = grid(replace(made.matrix(red), left_out=(LeftOutCell(id=f"{ran}:{rest}", because="why"),)))
+    alone = grid(replace(made.matrix(), left_out=(LeftOutCell(id=f"{ran}:{rest}", because="why"),)))
+    assert beside.columns == (("kubespray fix/a (0123456789)",),)
+    assert alone.columns == (("kubespray fix/a",),)
+
+
 def test_every_cell_of_a_whole_matrix_has_a_place() -> None:
     matrix = orderings.matrix()
     laid = grid(matrix)

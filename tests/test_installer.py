@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lab import installer, signature, tasks, verdict
 from lab.command import RC_LIMIT, RC_STOPPED
 from lab.errors import InstallError
-from lab.model import Completed, Evidence, Fact, Node, Site, Slot, Stage, StageRun, TaskEvent
+from lab.facts import Evidence, Fact
+from lab.model import Completed, Node, Site, Slot, Stage, StageRun, TaskEvent
 from lab.playbooks import Playbooks
 
 INIT = "Kubeadm | Initialize first master"

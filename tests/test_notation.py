@@ -42,9 +42,40 @@ def test_three_addons_have_26_orderings_and_every_prefix_is_one() -> None:
 
 @given(st.builds(Topology, control_planes=st.integers(1, 9), workers=st.integers(0, 99)), st.sampled_from(["replica", "kubespray"]))
 def test_topologies_and_refs_are_what_their_text_says(topology: Topology, source: str) -> None:
-    ref = Ref(source="replica" if source == "replica" else "kubespray", release="v2.25.0")
+    ref = Ref(source="replica" if source == "replica" else "kubespray", name="v2.25.0", release="v2.25.0")
     assert parse_topology(str(topology)) == topology
     assert parse_ref(str(ref)) == ref
+
+
+@pytest.mark.parametrize("name", ["v2.25.0", "master", "release-2.25", "fix/a_b.c", "pr/11422", "7e0a407", "worktree"])
+def test_a_ref_of_kubespray_is_what_its_text_says_and_fits_into_an_id(name: str) -> None:
+    ref = parse_ref(f"kubespray@{name}")
+    assert (ref.source, ref.name, str(ref)) == ("kubespray", name, f"kubespray@{name}")
+    assert "/" not in ref.slug
+    assert ref.slug.removeprefix("kubespray-").replace("+", "/") == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v2.25.0",
+        "kubespray@",
+        "kubespray@-c",
+        "kubespray@a..b",
+        "kubespray@/a",
+        "kubespray@a/",
+        "kubespray@a//b",
+        "kubespray@a+b",
+        "kubespray@a b",
+        "kubespray@../a",
+        "replica@pr/7",
+        "other@v2.25.0",
+        "kubespray@" + "a" * 65,
+    ],
+)
+def test_what_is_no_ref_is_refused_with_those_there_are(text: str) -> None:
+    with pytest.raises(ValueError, match="kubespray@pr/11422"):
+        parse_ref(text)
 
 
 @given(st.text())

@@ -10,6 +10,7 @@ from lab import slots
 from lab.command import run
 from lab.host import facts
 from lab.model import Completed
+from tests import repository
 
 PROJECT = Path(__file__).parent.parent
 GOOD = """\
@@ -156,4 +157,36 @@ def test_a_checkout_that_is_none_is_told_before_anything_is_made(tmp_path: Path)
     done = lab(tmp_path, one(), "--kubespray", str(tmp_path / "nowhere"))
     assert done.rc == 4, done.stdout + done.stderr
     assert "is not a git repository" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def items(done: Completed) -> list[str]:
+    return [line.partition("::")[2].partition(":")[0] for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_refs_of_the_command_line_are_run_in_place_of_the_scenarios(tmp_path: Path) -> None:
+    done = lab(tmp_path, GOOD, "--collect-only", "-q", "--ref", "pr/7", "--ref", "replica@v2.25.1", "-k", "v1.29.5 and kube-vip")
+    assert items(done) == ["kubespray-pr+7", "replica-v2.25.1"]
+    again = lab(tmp_path, GOOD, "--collect-only", "-q", "--ref", "pr/7", "-k", "kubespray-pr+7 and not base")
+    assert items(again) == ["kubespray-pr+7"]
+
+
+def test_refs_that_mean_nothing_are_told_before_anything_is_made(tmp_path: Path, kubespray: Path) -> None:
+    env = {"SPRAYLAB_CACHE": str(tmp_path / "cache")}
+    wrong = lab(tmp_path, one(), "--ref", "a..b", env=env)
+    missing = lab(tmp_path, one(), "--ref", "pr/8", "--kubespray", f"file://{kubespray}", env=env)
+    nowhere = lab(tmp_path, one(ref="kubespray@master"), "--kubespray", f"file://{tmp_path}/nowhere", env=env)
+    for done, said in ((wrong, "--ref a..b is no ref"), (missing, "does not have pr/8"), (nowhere, "the repository cannot be asked")):
+        assert done.rc == 4, done.stdout + done.stderr
+        assert said in done.stderr
+        assert done.stderr.count("fix: ") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_requirements_that_cannot_be_had_are_told_before_anything_is_made(tmp_path: Path, kubespray: Path) -> None:
+    needs_root()
+    repository.commit(kubespray, **{"requirements.txt": "--no-index\nansible-core==0.0.1\n"})
+    done = lab(tmp_path, one(), "--ref", "worktree", "--kubespray", str(kubespray), env={"SPRAYLAB_CACHE": str(tmp_path / "cache")})
+    assert done.rc == 4, done.stdout + done.stderr
+    assert "what requirements.txt of kubespray worktree (" in done.stderr
     assert not (tmp_path / "runs").exists()

@@ -65,3 +65,9 @@ def test_the_replica_has_the_defaults_that_are_said_of_the_release(name: str) ->
 def test_the_replica_mounts_the_kubeconfig_that_is_said_of_the_release(name: str) -> None:
     of_replica = yaml.safe_load((REPLICA / f"releases/{name}.yml").read_text())
     assert load(name).kube_vip.conf == ("super-admin.conf" if of_replica["replica_kube_vip_super_admin"] else "admin.conf")
+
+
+def test_releases_come_oldest_first() -> None:
+    made = [release.numbers(one.tag) for one in release.every()]
+    assert made == sorted(made)
+    assert len(made) == len(release.names())

@@ -1,6 +1,7 @@
 """What the loop does when something breaks; what it does when nothing does is seen on real nodes, in tests/real."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +12,7 @@ from lab.engine import Engine
 from lab.hostload import HostLoad
 from lab.journal import Journal, Line
 from lab.matrix import CellResult
-from lab.model import Cell, Outcome
+from lab.model import Cell, Deviation, Outcome, Ref
 from lab.run import TRACE, Lab, run_course
 from tests import made
 
@@ -74,6 +75,14 @@ def test_kubespray_without_a_checkout_never_falls_back_to_the_replica(tmp_path: 
     (result,) = run(tmp_path, made.cell(ref="kubespray@v2.25.0", kube_version="v1.29.99"))
     assert result.ref == "kubespray v2.25.0"
     assert result.verdict.outcome is Outcome.ERROR
+
+
+def test_how_a_ref_departs_from_its_release_stands_in_the_result(tmp_path: Path) -> None:
+    departure = Deviation(what="facts of the release", released="of pr/7", used="of v2.25.0", why="the lab has none of pr/7")
+    ref = Ref(source="kubespray", name="pr/7", release="v2.25.0", commit="0123456789" * 4, deviations=(departure,))
+    (result,) = run(tmp_path, replace(made.cell(kube_version="v1.29.99"), ref=ref))
+    assert (result.ref, result.deviations) == ("kubespray pr/7 (012345678)", (departure,))
+    assert result.evidence.startswith("cells/kubespray-pr+7:")
 
 
 def test_a_run_that_is_over_begins_nothing(tmp_path: Path) -> None:

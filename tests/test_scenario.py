@@ -9,15 +9,16 @@ from lab import plan, scenario
 from lab.datafile import dump_yaml
 from lab.errors import ScenarioError
 from lab.notation import every_ordering
+from lab.refs import Refs
 from lab.scenario import Scenario
 
 HEAD = "name: one\nabout: a question\n"
 DEFAULTS = "defaults: {refs: [replica@v2.25.0], kubernetes: [v1.29.5], orderings: [kube-vip]}\n"
 
 
-def load(tmp_path: Path, text: str, source: scenario.Source | None = None) -> Scenario:
+def load(tmp_path: Path, text: str, refs: Refs | None = None) -> Scenario:
     (tmp_path / "one.yaml").write_text(text)
-    return scenario.load(tmp_path / "one.yaml", check=plan.check, source=source)
+    return scenario.load(tmp_path / "one.yaml", check=plan.check, refs=refs)
 
 
 def ids(read: Scenario) -> list[str]:
@@ -93,10 +94,56 @@ def test_the_same_cells_by_kubespray_itself(tmp_path: Path) -> None:
         + DEFAULTS
         + "cells: [{because: why, orderings: [base, kube-vip]}]\nexclude: [{refs: [replica@v2.25.0], orderings: [base], because: x}]\n"
     )
-    read = load(tmp_path, text, source="kubespray")
+    read = load(tmp_path, text, refs=Refs(repository="anywhere"))
     assert ids(read) == ["kubespray-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"]
     assert dict(read.because)[read.cells[0].id] == "why"
     assert len(read.left_out) == 1
+
+
+REFS = "cells: [{refs: [replica@v2.25.0, kubespray@v2.25.0, kubespray@pr/7], orderings: [kube-vip]}]\n"
+RULE = "exclude: [{refs: [%s], because: x}]\n"
+
+
+def refs_of(read: Scenario) -> list[str]:
+    return [cell.id.partition(":")[0] for cell in read.cells]
+
+
+def test_a_scenario_that_names_kubespray_keeps_its_refs_wherever_they_come_from(tmp_path: Path) -> None:
+    wanted = ["replica-v2.25.0", "kubespray-v2.25.0", "kubespray-pr+7"]
+    assert refs_of(load(tmp_path, HEAD + DEFAULTS + REFS)) == wanted
+    assert refs_of(load(tmp_path, HEAD + DEFAULTS + REFS, refs=Refs(repository="anywhere"))) == wanted
+
+
+@pytest.mark.parametrize(("ref", "left"), [("replica@v2.25.0", 2), ("kubespray@pr/7", 2), ("kubespray@master", 3)])
+def test_a_rule_about_a_ref_is_about_that_one_alone(tmp_path: Path, ref: str, left: int) -> None:
+    assert len(load(tmp_path, HEAD + DEFAULTS + REFS + RULE % ref).cells) == left
+
+
+def test_refs_of_the_command_line_are_run_in_place_of_the_files(tmp_path: Path) -> None:
+    read = load(tmp_path, HEAD + DEFAULTS + REFS, refs=Refs(instead=["pr/8", "replica@v2.25.1"]))
+    assert refs_of(read) == ["kubespray-pr+8", "replica-v2.25.1"]
+
+
+def test_a_rule_about_a_release_holds_for_kubespray_in_its_place(tmp_path: Path) -> None:
+    text = HEAD + DEFAULTS + "cells: [{refs: [replica@v2.25.0, replica@v2.25.1]}]\n" + RULE % "replica@v2.25.1"
+    read = load(tmp_path, text, refs=Refs(instead=["v2.25.0", "v2.25.1"]))
+    assert (refs_of(read), [left.because for left in read.left_out]) == (["kubespray-v2.25.0"], ["x"])
+
+
+def test_what_a_ref_of_the_command_line_cannot_install_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    text = HEAD + DEFAULTS + "cells: [{kubernetes: [v1.28.6, v1.29.5]}]\n"
+    read = load(tmp_path, text, refs=Refs(instead=["replica@v2.24"]))
+    assert [cell.kube_version for cell in read.cells] == ["v1.28.6"]
+    assert ["installs Kubernetes from" in left.because for left in read.left_out] == [True]
+    with pytest.raises(ScenarioError, match="installs Kubernetes from"):
+        load(tmp_path, HEAD + DEFAULTS + "cells: [{}]\n", refs=Refs(instead=["replica@v2.24"]))
+
+
+def test_a_failure_known_of_the_file_may_be_named_whatever_is_run(tmp_path: Path) -> None:
+    text = HEAD + DEFAULTS + "cells: [{}]\n" + KNOWN % "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
+    read = load(tmp_path, text, refs=Refs(instead=["v2.25.0", "pr/7"]))
+    told = [scenario.known_of(read, cell, finding="f", today=date(2026, 1, 1)) for cell in read.cells]
+    assert told == [("kubespray#1",), ()]
 
 
 KNOWN = "known: [{cell: %s, finding: f, upstream: [kubespray#1], expires: 2026-12-31}]\n"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from lab import signature
 from lab.errors import ScenarioError
-from lab.model import Evidence, Fact, Node
+from lab.facts import Evidence, Fact
+from lab.model import Node
 from lab.signature import Context, Matched, SampleSchema, Signature, match
 
 CP1 = Node(name="cp1", role="control-plane", address="10.9.7.10")

@@ -8,7 +8,8 @@ import pytest
 
 from lab import watch
 from lab.errors import BedError
-from lab.model import Evidence, Fact, Node, Site, Slot, TaskEvent
+from lab.facts import Evidence, Fact
+from lab.model import Node, Site, Slot, TaskEvent
 from lab.signature import LinkSchema, Signature
 from lab.watch import Watch, ports_story
 

@@ -96,7 +96,9 @@ def test_the_listeners_refute_that_kube_vip_occupies_the_ports(main_job: Job) ->
 
 def test_the_replica_is_never_called_kubespray(main_job: Job) -> None:
     assert {cell.ref for cell in main_job.matrix.cells} == {"replica of v2.25.0", "replica of v2.25.1"}
-    rows = [line for line in (main_job.folder / "matrix.md").read_text().splitlines() if line.startswith("| replica of") and "| 1cp |" in line]
+    rows = [
+        line for line in (main_job.folder / "matrix.md").read_text().splitlines() if line.startswith("| replica of") and "| 1cp |" in line
+    ]
     assert len(rows) == 6
     assert "| kubespray" not in (main_job.folder / "matrix.md").read_text()
 
