@@ -65,12 +65,21 @@ def _pods(target: Target) -> Answer:
 
 
 def _counts(one: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
-    """How many pods of a Deployment or DaemonSet are Ready, and how many should be: pods that are not made yet are missed too."""
+    """How many pods of a Deployment or DaemonSet are new and Ready, and how many should be; as `kubectl rollout status` counts them.
+
+    Pods that are not made yet are missed, and so are those that are about to be replaced: a run that changes the API's endpoint
+    leaves such a rollout behind.
+    """
     status = one["status"]
+    seen = status.get("observedGeneration", 0) >= one["metadata"].get("generation", 0)  # else nothing it says is of what it should be
     if one.get("kind") == "Deployment":
-        yield status.get("readyReplicas", 0), one["spec"].get("replicas", 1)
-    elif one.get("kind") == "DaemonSet":  # before its controller has seen it, nothing says how many
-        yield status.get("numberReady", 0), status.get("desiredNumberScheduled", 0) if status.get("observedGeneration") else -1
+        wanted = one["spec"].get("replicas", 1)
+        new = min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0))
+        surplus = status.get("replicas", 0) - status.get("updatedReplicas", 0)
+        yield new - surplus if seen else -1, wanted
+    elif one.get("kind") == "DaemonSet":
+        new = min(status.get("updatedNumberScheduled", 0), status.get("numberReady", 0))
+        yield new if seen else -1, status.get("desiredNumberScheduled", 0)
 
 
 def _over(pod: dict[str, dict[str, object]]) -> bool:

@@ -96,18 +96,29 @@ def test_nothing_is_asked_of_what_is_off() -> None:
     assert ["kube-vip" in why or "metallb" in why for why in lacks] == [True, True, True, False]
 
 
+WHOLE = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}
+ON_ALL = {"observedGeneration": 2, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberReady": 1}
+
+
 @pytest.mark.parametrize(
-    ("kind", "spec", "status", "said"),
+    ("kind", "status", "said"),
     [
-        ("Deployment", {"replicas": 2}, {"readyReplicas": 2}, ""),
-        ("Deployment", {"replicas": 2}, {}, "kube-system/coredns (0 of 2 pods)"),
-        ("DaemonSet", {}, {"observedGeneration": 1, "desiredNumberScheduled": 1, "numberReady": 1}, ""),
-        ("DaemonSet", {}, {"observedGeneration": 1, "desiredNumberScheduled": 1, "numberReady": 0}, "kube-system/coredns (0 of 1 pods)"),
-        ("DaemonSet", {}, {"numberReady": 0}, "kube-system/coredns (0 of -1 pods)"),
+        ("Deployment", WHOLE, ""),
+        ("Deployment", {}, "kube-system/coredns (-1 of 2 pods)"),
+        ("Deployment", WHOLE | {"readyReplicas": 1}, "kube-system/coredns (1 of 2 pods)"),
+        ("Deployment", WHOLE | {"replicas": 3}, "kube-system/coredns (1 of 2 pods)"),  # one of the old ones is still there
+        ("Deployment", WHOLE | {"observedGeneration": 1}, "kube-system/coredns (-1 of 2 pods)"),  # a change nobody has begun with
+        ("DaemonSet", ON_ALL, ""),
+        ("DaemonSet", {"numberReady": 0}, "kube-system/coredns (-1 of 0 pods)"),
+        ("DaemonSet", ON_ALL | {"numberReady": 0}, "kube-system/coredns (0 of 1 pods)"),
+        ("DaemonSet", ON_ALL | {"updatedNumberScheduled": 0}, "kube-system/coredns (0 of 1 pods)"),  # the old one is Ready
     ],
 )
-def test_pods_that_are_not_made_yet_are_missed(tmp_path: Path, kind: str, spec: object, status: object, said: str) -> None:
-    other = {"kind": kind, "metadata": {"namespace": "kube-system", "name": "coredns"}, "spec": spec, "status": status}
+def test_pods_that_are_not_made_yet_or_about_to_be_replaced_are_missed(
+    tmp_path: Path, kind: str, status: dict[str, int], said: str
+) -> None:
+    metadata = {"namespace": "kube-system", "name": "coredns", "generation": 2}
+    other = {"kind": kind, "metadata": metadata, "spec": {"replicas": 2}, "status": status}
     answer = pods(tmp_path, pod("kube-apiserver-cp1"), other)
     assert answer.ok is not bool(said)
     assert said in answer.said
