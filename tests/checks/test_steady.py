@@ -1,6 +1,7 @@
 """Each check of the steady state: what is fine, what is not, and what may not differ half a minute later."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ ON_ALL = {"observedGeneration": 2, "desiredNumberScheduled": 1, "updatedNumberSc
     ],
 )
 def test_pods_that_are_not_made_yet_or_about_to_be_replaced_are_missed(
-    tmp_path: Path, kind: str, status: dict[str, int], said: str
+    tmp_path: Path, kind: str, status: Mapping[str, int], said: str
 ) -> None:
     metadata = {"namespace": "kube-system", "name": "coredns", "generation": 2}
     other = {"kind": kind, "metadata": metadata, "spec": {"replicas": 2}, "status": status}
