@@ -24,7 +24,7 @@ def pod(name: str, *, ready: bool = True, restarts: int = 0, phase: str = "Runni
     return {"metadata": {"namespace": "kube-system", "name": name, **metadata}, "status": status}
 
 
-def pods(tmp_path: Path, *listed: dict[str, object]) -> Answer:
+def pods(tmp_path: Path, *listed: Mapping[str, object]) -> Answer:
     return ask(tmp_path, "every pod is Ready and none restarts", {"get pods,deployments,daemonsets": (0, json.dumps({"items": listed}))})
 
 
