@@ -87,9 +87,8 @@ def test_a_run_that_is_told_to_end_takes_everything_down_first(tmp_path: Path, s
 def test_kept_nodes_are_opened_by_shell_and_removed_by_gc(tmp_path: Path) -> None:
     done = spraylab("repro", "kubespray-11338", "-k", "v2.25.0 and 1.29.5 and kube-vip:vip", "--keep=always", cwd=tmp_path)
     assert done.rc == 0, done.stdout
-    opened = run(
-        (sys.executable, "-m", "lab.cli", "shell", "kube-vip:vip", "cp1"), limit_s=60, cwd=tmp_path, env=LAB, stdin="hostname; ip -4 -o addr\n"
-    )
+    words = (sys.executable, "-m", "lab.cli", "shell", "kube-vip:vip", "cp1")
+    opened = run(words, limit_s=60, cwd=tmp_path, env=LAB, stdin="hostname; ip -4 -o addr\n")
     assert "cp1" in opened.stdout.split()
     assert "10.231." in opened.stdout
     assert spraylab("gc", "--yes", cwd=tmp_path).rc == 0
