@@ -1,6 +1,7 @@
 """Steady state: over half a minute nothing moves, changes hands, restarts or is written again and again."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -58,7 +59,13 @@ def _pods(target: Target) -> Answer:
     waiting = sorted(
         f"{_name(pod)} ({pod['status'].get('phase', '?')})" for pod, its in listed if not its or not all(c["ready"] for c in its)
     )
-    waiting += sorted(f"{_name(one)} ({ready} of {wanted} pods)" for one in items for ready, wanted in _counts(one) if ready != wanted)
+    there = Counter(_controller(pod) for pod, its in listed if its and all(c["ready"] for c in its))
+    waiting += sorted(
+        f"{_name(one)} ({min(ready, there[_name(one)])} of {wanted} pods)"
+        for one in items
+        for ready, wanted in _counts(one)
+        if min(ready, there[_name(one)]) != wanted
+    )
     restarts = sorted(f"{_name(pod)}:{sum(c['restartCount'] for c in its)}" for pod, its in listed)
     said = f"not Ready: {', '.join(waiting)}" if waiting else f"all {len(listed)} are Ready"
     return Answer(ok=bool(listed) and not waiting, said=said, state=" ".join(restarts))
@@ -80,6 +87,16 @@ def _counts(one: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
     elif one.get("kind") == "DaemonSet":
         new = min(status.get("updatedNumberScheduled", 0), status.get("numberReady", 0))
         yield new if seen else -1, status.get("desiredNumberScheduled", 0)
+
+
+def _controller(pod: Mapping[str, Any]) -> str:
+    """Namespace and name of the DaemonSet or Deployment that a pod is one of; empty when of none. What controllers say of their pods
+    may be older than a pod that was just deleted, as kubespray deletes those of kube-proxy."""
+    for owner in pod["metadata"].get("ownerReferences", ()):
+        name = owner["name"].rpartition("-")[0] if owner["kind"] == "ReplicaSet" else owner["name"]
+        if owner["kind"] in ("ReplicaSet", "DaemonSet"):
+            return f"{pod['metadata']['namespace']}/{name}"
+    return ""
 
 
 def _over(pod: dict[str, dict[str, object]]) -> bool:

@@ -120,6 +120,21 @@ def test_pods_that_are_not_made_yet_or_about_to_be_replaced_are_missed(
 ) -> None:
     metadata = {"namespace": "kube-system", "name": "coredns", "generation": 2}
     other = {"kind": kind, "metadata": metadata, "spec": {"replicas": 2}, "status": status}
-    answer = pods(tmp_path, pod("kube-apiserver-cp1"), other)
+    owner = {"kind": "DaemonSet", "name": "coredns"} if kind == "DaemonSet" else {"kind": "ReplicaSet", "name": "coredns-7dcb9c6f99"}
+    its = [owned(f"coredns-{number}", owner) for number in range(2 if kind == "Deployment" else 1)]
+    answer = pods(tmp_path, pod("kube-apiserver-cp1"), *its, other)
     assert answer.ok is not bool(said)
     assert said in answer.said
+
+
+def owned(name: str, owner: Mapping[str, str]) -> Mapping[str, object]:
+    made = pod(name)
+    return {**made, "metadata": {"namespace": "kube-system", "name": name, "ownerReferences": [owner]}}
+
+
+def test_a_pod_that_was_just_deleted_is_missed_whatever_its_controller_still_says(tmp_path: Path) -> None:
+    other = {"kind": "DaemonSet", "metadata": {"namespace": "kube-system", "name": "kube-proxy", "generation": 1}, "status": ON_ALL}
+    gone = pods(tmp_path, pod("kube-apiserver-cp1"), other)
+    assert gone.ok is False
+    assert "kube-system/kube-proxy (0 of 1 pods)" in gone.said
+    assert pods(tmp_path, owned("kube-proxy-5g2br", {"kind": "DaemonSet", "name": "kube-proxy"}), other).ok
