@@ -61,7 +61,7 @@ def expected(course: Course, known: Known) -> Expected:
     seconds, sure = NODES_S, True
     for cell in prefixes(course.longest):
         took = known.by_cell.get(cell.id)
-        seconds += took.seconds if took else _like(cell, known)
+        seconds += stage_s(cell, known)
         sure = sure and took is not None
         if took and not took.green:
             break
@@ -71,7 +71,7 @@ def expected(course: Course, known: Known) -> Expected:
 def stage_s(cell: Cell, known: Known) -> float:
     """How long the last stage of `cell` will take."""
     took = known.by_cell.get(cell.id)
-    return took.seconds if took else _like(cell, known)
+    return took.seconds if took else known.by_kind.get((str(cell.topology), "+".join(cell.ordering[-1]) or "base"), STAGE_S)
 
 
 def need(topology: Topology) -> Need:
@@ -125,7 +125,3 @@ class Forecast:
         jobs += [(need(one.longest.topology), will.seconds) for one, will in waiting]
         sure = all(will.sure for _, will in waiting)
         return Expected(seconds=forecast_s(jobs, self.capacity, limit=self._limit), sure=sure)
-
-
-def _like(cell: Cell, known: Known) -> float:
-    return known.by_kind.get((str(cell.topology), "+".join(cell.ordering[-1]) or "base"), STAGE_S)
