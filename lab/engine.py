@@ -9,7 +9,6 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import IPAMConfig, IPAMPool
 
 from lab import podman, slots
+from lab.container import NodeSpec, OnceSpec, Thing
 from lab.errors import BedError, HostError
 from lab.host import facts
 
@@ -25,33 +25,6 @@ Choice = Literal["auto", "docker", "podman"]
 DOCKER_SOCKET = "/var/run/docker.sock"
 API_LIMIT_S = 120  # one request; removing a node with a full volume takes the longest
 PIECE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSpec:
-    """One container to make. `mounts`: host path -> node path, read-only; `volume`: its /var, none takes a new one."""
-
-    name: str
-    hostname: str
-    image: str
-    network: str
-    address: str
-    labels: Mapping[str, str]
-    env: Mapping[str, str] = field(default_factory=dict)
-    mounts: tuple[tuple[Path, str], ...] = ()
-    volume: str = ""
-    nameserver: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
-    """What the engine knows. `subnets`: of a network; `detail`: state, driver, or bytes of an image with all it stands on."""
-
-    kind: Literal["container", "network", "volume", "image"]
-    name: str
-    labels: Mapping[str, str]
-    subnets: tuple[str, ...] = ()
-    detail: str = ""
 
 
 class Engine:
@@ -106,6 +79,29 @@ class Engine:
                 stop_signal="SIGRTMIN+3",
             )
             container.start()
+
+    def run_once(self, spec: OnceSpec, *, limit_s: float) -> None:
+        """Run a privileged container without a network and remove it. Raises BedError, with its last words, unless it ends well in time."""
+        with _asked(f"run {spec.name}"):
+            container = self._client.containers.create(
+                spec.image,
+                entrypoint=list(spec.argv),
+                name=spec.name,
+                labels=dict(spec.labels),
+                network_mode="none",
+                privileged=True,
+                volumes=[f"{spec.volume}:/var", *(f"{outside}:{inside}:ro" for outside, inside in spec.mounts)],
+            )
+        try:
+            with _asked(f"run {spec.name}"):
+                container.start()
+                rc = container.wait(timeout=limit_s)["StatusCode"]
+            if rc:
+                raise BedError(
+                    f"the container {spec.name} ended with {rc}", self.last_lines(spec.name), "`spraylab doctor` shows what this host lacks"
+                )
+        finally:
+            self.remove_container(spec.name)
 
     def run_plain(self, image: str, argv: tuple[str, ...], *, name: str, labels: Mapping[str, str], network: str = "none") -> None:
         """Start an unprivileged container that only holds its labels, a volume and a place in a network."""

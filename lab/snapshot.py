@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab import cachedir
-from lab.command import run
+from lab import cachedir, filetree
 from lab.engine import Engine
-from lab.errors import BedError
 from lab.model import Site, Stage
 from lab.owner import OWNER_FILE, Owner
 
@@ -20,7 +18,6 @@ FILE = "snapshot.json"
 REPOSITORY = "localhost/spraylab/snapshot"  # of the images; a tag is key and node
 SNAPSHOT = "spraylab.snapshot"  # label of those images, and of containers made from them: the key
 NODE_BYTES = 2 * cachedir.GIB  # 0.9 GiB for a control plane with all three addons
-COPY_LIMIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +84,7 @@ def keep(engine: Engine, wanted: str, containers: Mapping[str, str], *, slot: in
         images: dict[str, str] = {}
         try:
             for node, container in containers.items():
-                _copy(engine.var_of(container), part / "var" / node)
+                filetree.copy(engine.var_of(container), part / "var" / node)
                 labels = {**owner.labels(), SNAPSHOT: wanted}
                 images[node] = engine.commit(container, repository=REPOSITORY, tag=f"{wanted}-{node}", labels=labels)
         except BaseException:
@@ -99,7 +96,7 @@ def keep(engine: Engine, wanted: str, containers: Mapping[str, str], *, slot: in
 
 def lay_out(engine: Engine, there: Saved, node: str, *, volume: str, labels: Mapping[str, str]) -> None:
     """Make the volume `volume` that holds the /var of `node` as it was. Raises BedError."""
-    _copy(there.var(node), engine.make_volume(volume, labels=labels))
+    filetree.copy(there.var(node), engine.make_volume(volume, labels=labels))
 
 
 def forget(engine: Engine, wanted: str) -> None:
@@ -107,12 +104,3 @@ def forget(engine: Engine, wanted: str) -> None:
     for image in engine.images(f"{SNAPSHOT}={wanted}"):
         engine.remove_image(image.name)
     cachedir.remove(KIND, wanted)
-
-
-def _copy(source: Path, to: Path) -> None:
-    """All that lies in `source` into `to`, with owners, times, devices and extended attributes."""
-    to.mkdir(parents=True, exist_ok=True)
-    done = run(("cp", "-a", "--reflink=auto", f"{source}/.", str(to)), limit_s=COPY_LIMIT_S)
-    if done.rc != 0:
-        why = done.stderr.strip()[-400:] or f"cp ended with {done.rc}"
-        raise BedError(f"{source} could not be copied", why, "make room on the disk; the engine must run on this host")

@@ -10,8 +10,9 @@ import pytest
 
 from lab import gc, nodeimage
 from lab.command import run
+from lab.container import Thing
 from lab.deadline import until
-from lab.engine import Engine, Thing
+from lab.engine import Engine
 from lab.host import cmdline, environment, processes, started
 from lab.owner import CELL, OWNER, PID, STARTED, Owner, this_process
 from lab.snapshot import SNAPSHOT

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lab import cachedir, snapshot
-from lab.engine import Engine, Thing
+from lab.container import Thing
+from lab.engine import Engine
 from lab.errors import BedError, HostError
 from lab.model import Site, Stage
 from lab.owner import of_folder, this_process

@@ -4,19 +4,20 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lab import memory, nodeimage, slots, snapshot
+from lab import imagestore, memory, nodeimage, slots, snapshot
 from lab.command import run, ssh
+from lab.container import NodeSpec
+from lab.containernode import entry_env, limits, mounts
 from lab.deadline import until
-from lab.engine import Engine, NodeSpec
+from lab.engine import Engine
 from lab.errors import BedError
-from lab.host import HostFacts, NodeNeeds, cmdline, facts, node_needs
+from lab.host import cmdline, facts, node_needs
 from lab.model import Completed, Node, Site, Slot, Topology
 from lab.owner import CELL, OWNER, SLOT, make_folder, this_process
 
 UP_LIMIT_S = 180.0  # to SSH on a node; 3 s is usual on 2 cores, over 60 s was seen where five nodes load images on a host with other work
 ASK_LIMIT_S = 5.0  # one try
 OFF_LIMIT_S = 60.0  # to an orderly end of all that runs on a node; 3 s is usual
-MODULES = Path("/lib/modules")
 INIT = "/sbin/init"  # first process of a node that its entry script has set up
 # What a shutdown does on a machine: nobody restarts containers, each is asked to end before it is killed, etcd after those who ask it.
 OFF = """\
@@ -79,7 +80,19 @@ class Containers:
         self._held = slots.hold(self._wanted, (*slots.of_host(), *self._networks()))
         image = nodeimage.ensure(self._engine, say=self._say)
         site = self._open(self._held.slot)
-        return self._boot(site, images={node.name: image for node in site.nodes}, labels=self._labels())
+        volumes = self._with_images(site, image)
+        return self._boot(site, images={node.name: image for node in site.nodes}, labels=self._labels(), volumes=volumes)
+
+    def _with_images(self, site: Site, image: str) -> dict[str, str]:
+        """Node -> volume for its /var, the images of the artifacts unpacked in it; none where the artifacts have no images."""
+        name, labels = self._thing("images"), self._labels()
+        store = imagestore.ensure(self._engine, image=image, artifacts=self._artifacts, name=name, labels=labels, say=self._say)
+        if store is None:
+            return {}
+        volumes = {node.name: self._thing(f"{node.name}-var") for node in site.members}
+        for volume in volumes.values():
+            imagestore.lay_out(self._engine, store, volume=volume, labels=labels)
+        return volumes
 
     def _open(self, place: Slot) -> Site:
         """The network in `place` and the way to the nodes that will stand there."""
@@ -256,44 +269,6 @@ class Containers:
 def _answer(site: Site, node: Node) -> Completed:
     """The last answer of `node` by SSH, the first good one if it came in time."""
     return until(lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S), lambda done: done.rc == 0, limit_s=UP_LIMIT_S, every_s=0.2)
-
-
-def entry_env(node: Node, place: Slot, *, public_key: str, needs: NodeNeeds) -> dict[str, str]:
-    """What the node's entry script reads. The client has no route on: what the nodes send to the world ends there."""
-    return {
-        "SPRAYLAB_AUTHORIZED_KEY": public_key,
-        "SPRAYLAB_ROUTE": "" if node.role == "client" else place.client,
-        "SPRAYLAB_CGROUP_DRIVER": needs.cgroup_driver,
-        "SPRAYLAB_RESTRICT_OOM": "true" if needs.restrict_oom else "false",
-        "SPRAYLAB_CGROUP2": needs.cgroup2,
-    }
-
-
-def mounts(node: Node, artifacts: Path) -> tuple[tuple[Path, str], ...]:
-    """What of the host the node sees, read-only. The client installs nothing, so it gets no artifacts."""
-    wanted = [(artifacts.absolute(), "/opt/lab")] if node.role != "client" else []
-    return (*wanted, *(((MODULES, "/lib/modules"),) if MODULES.is_dir() else ()))
-
-
-def limits(seen: HostFacts, engine: str) -> tuple[str, ...]:
-    """What container nodes cannot show on a host with the facts `seen`, in whole sentences."""
-    found = [f"All nodes share the host's kernel {seen.kernel}; faults of another kernel cannot show."]
-    found += ["Nodes share the host's clock, memory and disk; a slow disk or a clock that drifts cannot be given to one node alone."]
-    if not seen.has_kernel("IP_VS", module="ip_vs"):
-        found += ["The kernel has no IPVS; kube-proxy in ipvs mode and kube-vip's load balancing cannot run."]
-    if not seen.has_kernel("DUMMY", module="dummy"):
-        found += ["The kernel has no dummy interfaces; nodelocaldns cannot run."]
-    if not seen.has_kernel("NET_SCH_NETEM", module="sch_netem"):
-        found += ["The kernel has no netem; loss and delay cannot be put on a link."]
-    if seen.cgroup != "v2":
-        found += [f"The host's cgroups are {seen.cgroup}; the kubelet uses the cgroupfs driver instead of systemd."]
-    if not seen.sys_resource:
-        found += [
-            f"The host gives no CAP_SYS_RESOURCE and {seen.nofile_hard} open files at most; the kubelet runs with KubeletInUserNamespace."
-        ]
-    if engine == "docker":
-        found += ["Under Docker, nodes get the limits of its daemon."]
-    return tuple(found)
 
 
 BED = Containers
