@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.host import HostFacts, disk_free_bytes, node_needs
+from lab.host import HostFacts, disk_free_bytes, inotify_free, node_needs
 
 GIB = 1024**3
 NEEDED_DISK_BYTES = 20 * GIB  # caches of Go 13 GiB, components, node image, volumes of one cell
 NEEDED_MEMORY_BYTES = 3 * GIB  # one control plane 0.6 GiB, the lab, a build
 VM_BOX_BYTES = 4 * GIB
+NEEDED_INOTIFY = 32  # instances that one control plane and the client open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +63,26 @@ KERNEL = (  # option, module, what for, whether a cell can do without
 )
 
 
-def abilities(seen: HostFacts, *, engine: str, cache: Path, which: Callable[[str], str | None] = shutil.which) -> tuple[Ability, ...]:
+def abilities(
+    seen: HostFacts,
+    *,
+    engine: str,
+    cache: Path,
+    which: Callable[[str], str | None] = shutil.which,
+    inotify: Callable[[], int] = inotify_free,
+) -> tuple[Ability, ...]:
     """The rows for a host with the facts `seen`.
 
     engine: name and version of the one that answered, empty when none did; cache: folder whose disk counts;
-    which: path of a program, or None.
+    which: path of a program, or None; inotify: how many instances are free.
     """
-    return (*_engine(seen, engine, which), *_machine(seen, cache), *_programs(PROGRAMS, which), *_kernel(seen), *_vm(seen, which))
+    return (
+        *_engine(seen, engine, which),
+        *_machine(seen, cache, inotify()),
+        *_programs(PROGRAMS, which),
+        *_kernel(seen),
+        *_vm(seen, which),
+    )
 
 
 def _engine(seen: HostFacts, engine: str, which: Callable[[str], str | None]) -> tuple[Ability, ...]:
@@ -92,7 +106,7 @@ def _engine(seen: HostFacts, engine: str, which: Callable[[str], str | None]) ->
     return tuple(rows)
 
 
-def _machine(seen: HostFacts, cache: Path) -> tuple[Ability, ...]:
+def _machine(seen: HostFacts, cache: Path, inotify: int) -> tuple[Ability, ...]:
     needs, free = node_needs(seen), disk_free_bytes(cache)
     v2 = seen.cgroup == "v2"
     limits = (
@@ -126,6 +140,13 @@ def _machine(seen: HostFacts, cache: Path) -> tuple[Ability, ...]:
             free >= NEEDED_DISK_BYTES,
             f"{free / GIB:.1f} GiB free for {cache}",
             f"make room, or set SPRAYLAB_CACHE to a larger disk: {NEEDED_DISK_BYTES // GIB} GiB are needed",
+            needed=True,
+        ),
+        _row(
+            "inotify",
+            inotify >= NEEDED_INOTIFY,
+            f"{inotify} instances free; a control plane and its client open {NEEDED_INOTIFY}, so this limits how many run side by side",
+            "end what uses them up, or raise fs.inotify.max_user_instances",
             needed=True,
         ),
         _row("cores", seen.cores >= 2, str(seen.cores), "kubeadm asks for two; expect timeouts with one"),

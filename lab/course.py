@@ -1,6 +1,6 @@
 """Which cells are judged on the same nodes: a cell whose stages another cell runs first needs no nodes of its own. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lab import plan
@@ -53,3 +53,14 @@ def courses(cells: Iterable[Cell], *, reuse: bool = True) -> tuple[Course, ...]:
         Course(longest=home, cells=tuple(sorted(its, key=lambda cell: len(cell.ordering))))
         for home, its in sorted(of_home.items(), key=lambda item: place[item[0]])
     )
+
+
+def in_words(courses: Sequence[Course], *, aside: str = "") -> str:
+    """How much there is to do: "52 cells, 64 stages on 28 sets of nodes". aside: told of the cells."""
+    counted = (
+        (sum(len(one.cells) for one in courses), "cell", "cells"),
+        (sum(len(one.longest.ordering) for one in courses), "stage", "stages"),
+        (len(courses), "set of nodes", "sets of nodes"),
+    )
+    cells, stages, sets = (f"{count} {one if count == 1 else many}" for count, one, many in counted)
+    return f"{cells}{aside}, {stages} on {sets}"

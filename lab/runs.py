@@ -19,7 +19,7 @@ from lab import (
     matrix,
     resume,
 )
-from lab.course import Course, courses
+from lab.course import Course, courses, in_words
 from lab.deadline import minutes, now_s
 from lab.engine import Engine, connect
 from lab.errors import HostError, ScenarioError
@@ -184,16 +184,12 @@ def _lab(options: Options, folder: Path, written: Journal, *, engine: Engine, lo
 
 def announced(run: Run, asked: Asked, options: Options) -> str:
     """What is about to happen, in one sentence: how much, how, and how long it will take."""
-    stages = sum(len(one.longest.ordering) for one in run.courses)
     cells = sum(len(one.cells) for one in run.courses)
-    before = f", {len(asked.cells) - cells} have their verdict" if len(asked.cells) > cells else ""
+    before = f" ({len(asked.cells) - cells} more have their verdict)" if len(asked.cells) > cells else ""
     left = run.left()
     how_sure = "as they took last time" if left.sure else "some of it a guess: it was not run here before"
     seed = f", seed {options.seed}" if options.seed is not None else ""
-    return (
-        f"{cells} cell{'' if cells == 1 else 's'}{before}; {stages} stages on {len(run.courses)} sets of nodes{seed}; "
-        f"about {minutes(left.seconds)}, {how_sure}"
-    )
+    return f"{in_words(run.courses, aside=before)}{seed}; about {minutes(left.seconds)}, {how_sure}"
 
 
 def newest(runs: Path = FOLDER) -> Path:

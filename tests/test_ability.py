@@ -22,7 +22,7 @@ def row(rows: tuple[Ability, ...], name: str) -> Ability:
 
 
 def test_a_usual_laptop_can_do_all_but_virtual_machines_on_kvm(tmp_path: Path) -> None:
-    rows = ability.abilities(facts(lay_out(tmp_path), uid=0), engine="docker 27.0", cache=Path("/"), which=everything)
+    rows = ability.abilities(facts(lay_out(tmp_path), uid=0), engine="docker 27.0", cache=Path("/"), which=everything, inotify=lambda: 100)
     assert {one.name for one in rows if not one.ok and one.name != "disk"} == {"KVM"}
 
 
@@ -46,6 +46,15 @@ def test_no_engine_and_no_root_are_needed_rows_that_say_what_to_do(tmp_path: Pat
     rows = ability.abilities(facts(lay_out(tmp_path), uid=1000), engine="", cache=tmp_path, which=everything)
     assert (row(rows, "root").ok, row(rows, "root").fix, row(rows, "root").needed) == (False, "run the lab with sudo", True)
     assert row(rows, "container engine").fix.startswith("install one, for example: apt-get install podman")
+
+
+def test_a_host_without_inotify_instances_for_one_cell_is_told(tmp_path: Path) -> None:
+    def rows(free: int) -> tuple[Ability, ...]:
+        return ability.abilities(facts(lay_out(tmp_path)), engine="docker 27", cache=tmp_path, which=everything, inotify=lambda: free)
+
+    few = row(rows(ability.NEEDED_INOTIFY - 1), "inotify")
+    assert (few.ok, few.needed, few.fix) == (False, True, "end what uses them up, or raise fs.inotify.max_user_instances")
+    assert row(rows(ability.NEEDED_INOTIFY), "inotify").ok
 
 
 def test_crun_serves_where_cgroups_are_v2(tmp_path: Path) -> None:

@@ -74,3 +74,8 @@ def test_what_is_behind_a_stage_needs_more_stages() -> None:
     assert made.judged_at(1) == course.prefix(ALL[-1], 1)
     assert made.behind(1) == made.cells[1:]
     assert made.behind(3) == ()
+
+
+def test_what_there_is_to_do_is_told_in_words() -> None:
+    assert course.in_words(course.courses(ALL)) == "26 cells, 32 stages on 14 sets of nodes"
+    assert course.in_words(course.courses(ALL[:1]), aside=" (2 more are done)") == "1 cell (2 more are done), 1 stage on 1 set of nodes"

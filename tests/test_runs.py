@@ -53,7 +53,7 @@ def test_what_was_kept_is_not_run_again(tmp_path: Path) -> None:
     assert made_run.result(CELLS[1]) is kept
     assert CELLS[1] not in [cell for of in made_run.courses for cell in of.cells]
     told = runs.announced(made_run, asked(), Options(seed=7))
-    assert told.startswith("2 cells, 1 have their verdict; 3 stages on 2 sets of nodes, seed 7; about ")
+    assert told.startswith("2 cells (1 more have their verdict), 3 stages on 2 sets of nodes, seed 7; about ")
     assert "a guess" in told
     made_run.lab.journal.close()
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lab import estimate, takehome
-from lab.course import Course, prefixes
+from lab.course import Course, in_words, prefixes
 from lab.deadline import minutes
 from lab.estimate import Known
 from lab.model import Prediction, Stage
@@ -39,13 +39,11 @@ def show(
         console.print(tree(one, stages.get(one.longest.id, ()), predicted))
     for name, because in left_out.items():
         console.print(f"{name}: not run, {because}", style="dim", soft_wrap=True, highlight=False, markup=False)
-    cells = sum(len(one.cells) for one in courses)
-    runs = sum(len(one.longest.ordering) for one in courses)
     whole = estimate.whole_s(courses, known, capacity=capacity, limit=limit)
     told = "as they took last time" if whole.sure else "partly a guess, for not all of it was run here before"
     memory_gib = max((estimate.need(one.longest.topology).memory_mib for one in courses), default=0.0) / 1024
     console.print(
-        f"{cells} cells, {runs} stages on {len(courses)} sets of nodes; about {minutes(whole.seconds)}, {told}; "
+        f"{in_words(courses)}; about {minutes(whole.seconds)}, {told}; "
         f"a set of nodes needs up to {memory_gib:.1f} GiB, {capacity.memory_mib / 1024:.0f} GiB and {capacity.cores:.0f} cores are free",
         soft_wrap=True,
     )

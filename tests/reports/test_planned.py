@@ -37,7 +37,7 @@ def test_every_cell_has_a_row_and_says_on_whose_nodes_it_is_judged() -> None:
     rows = {line.split("│")[1].strip(): line for line in text.splitlines() if line.startswith("│")}
     assert LONG.id in rows[SHORT.id].split("│")[3]
     assert rows[LONG.id].split("│")[3].strip() == ""
-    assert "2 cells, 2 stages on 1 sets of nodes; about 3 min, partly a guess" in text
+    assert "2 cells, 2 stages on 1 set of nodes; about 3 min, partly a guess" in text
     assert "20 GiB and 2 cores are free" in text
     assert "another cell: not run, the installer cannot express it" in text
 
