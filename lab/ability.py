@@ -107,26 +107,9 @@ def _engine(seen: HostFacts, engine: str, which: Callable[[str], str | None]) ->
 
 
 def _machine(seen: HostFacts, cache: Path, inotify: int) -> tuple[Ability, ...]:
-    needs, free = node_needs(seen), disk_free_bytes(cache)
-    v2 = seen.cgroup == "v2"
-    limits = (
-        "nodes need no exceptions"
-        if not needs.feature_gates
-        else "no CAP_SYS_RESOURCE: kubelets run with KubeletInUserNamespace, a deviation"
-    )
+    free = disk_free_bytes(cache)
     return (
-        _row(
-            "cgroups",
-            v2,
-            f"{seen.cgroup}; nodes use the {needs.cgroup_driver} driver",
-            "boot with systemd.unified_cgroup_hierarchy=1, or go on: the lab adapts",
-        ),
-        _row(
-            "limits",
-            not needs.feature_gates,
-            f"{seen.nofile_hard} open files at most; {limits}",
-            "raise the hard limit of open files and keep CAP_SYS_RESOURCE, or go on: the lab adapts",
-        ),
+        *_limits(seen, inotify),
         _row("swap", not seen.swap, "on" if seen.swap else "off", "the kubelet is told to go on with it; nothing on the host is changed"),
         _row(
             "memory",
@@ -142,6 +125,30 @@ def _machine(seen: HostFacts, cache: Path, inotify: int) -> tuple[Ability, ...]:
             f"make room, or set SPRAYLAB_CACHE to a larger disk: {NEEDED_DISK_BYTES // GIB} GiB are needed",
             needed=True,
         ),
+        _row("cores", seen.cores >= 2, str(seen.cores), "kubeadm asks for two; expect timeouts with one"),
+    )
+
+
+def _limits(seen: HostFacts, inotify: int) -> tuple[Ability, ...]:
+    needs = node_needs(seen)
+    limits = (
+        "nodes need no exceptions"
+        if not needs.feature_gates
+        else "no CAP_SYS_RESOURCE: kubelets run with KubeletInUserNamespace, a deviation"
+    )
+    return (
+        _row(
+            "cgroups",
+            seen.cgroup == "v2",
+            f"{seen.cgroup}; nodes use the {needs.cgroup_driver} driver",
+            "boot with systemd.unified_cgroup_hierarchy=1, or go on: the lab adapts",
+        ),
+        _row(
+            "limits",
+            not needs.feature_gates,
+            f"{seen.nofile_hard} open files at most; {limits}",
+            "raise the hard limit of open files and keep CAP_SYS_RESOURCE, or go on: the lab adapts",
+        ),
         _row(
             "inotify",
             inotify >= NEEDED_INOTIFY,
@@ -149,7 +156,6 @@ def _machine(seen: HostFacts, cache: Path, inotify: int) -> tuple[Ability, ...]:
             "end what uses them up, or raise fs.inotify.max_user_instances",
             needed=True,
         ),
-        _row("cores", seen.cores >= 2, str(seen.cores), "kubeadm asks for two; expect timeouts with one"),
     )
 
 
