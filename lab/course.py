@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from lab import plan
 from lab.model import Cell
@@ -30,9 +31,10 @@ def prefix(cell: Cell, stages: int) -> Cell:
     return replace(cell, ordering=ordering, endpoint=plan.endpoint(cell, on))
 
 
+@lru_cache(maxsize=1 << 15)  # asked for again and again where thousands of cells are planned
 def prefixes(cell: Cell) -> tuple[Cell, ...]:
     """What `cell` is after each of its stages; the last one is `cell` itself."""
-    return tuple(prefix(cell, stages) for stages in range(1, len(cell.ordering) + 1))
+    return (*(prefix(cell, stages) for stages in range(1, len(cell.ordering))), cell)
 
 
 def courses(cells: Iterable[Cell], *, reuse: bool = True) -> tuple[Course, ...]:

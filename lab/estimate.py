@@ -61,16 +61,15 @@ def expected(course: Course, known: Known) -> Expected:
     seconds, sure = NODES_S, True
     for cell in prefixes(course.longest):
         took = known.by_cell.get(cell.id)
-        seconds += stage_s(cell, known)
+        seconds += stage_s(cell, took, known)
         sure = sure and took is not None
         if took and not took.green:
             break
     return Expected(seconds=seconds, sure=sure)
 
 
-def stage_s(cell: Cell, known: Known) -> float:
-    """How long the last stage of `cell` will take."""
-    took = known.by_cell.get(cell.id)
+def stage_s(cell: Cell, took: Took | None, known: Known) -> float:
+    """How long the last stage of `cell` will take. took: what is known of just this cell."""
     return took.seconds if took else known.by_kind.get((str(cell.topology), "+".join(cell.ordering[-1]) or "base"), STAGE_S)
 
 

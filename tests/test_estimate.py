@@ -37,7 +37,7 @@ def test_a_stage_that_was_never_run_takes_what_the_like_of_it_took_and_is_a_gues
     will = estimate.expected(course("metallb"), known)
     assert (will.seconds, will.sure) == (NODES_S + 50, False)
     assert estimate.expected(course("metallb"), Known()).seconds == NODES_S + STAGE_S
-    assert estimate.stage_s(SHORT, Known(by_cell={SHORT.id: Took(seconds=7, green=True)})) == 7
+    assert estimate.stage_s(SHORT, Took(seconds=7, green=True), Known()) == 7
 
 
 @pytest.mark.parametrize(
