@@ -1,11 +1,12 @@
 """Where nodes come from: the Protocol of a bed and the lookup of lab/beds/."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from lab.errors import ScenarioError
+from lab.host import HostFacts, NodeNeeds
 from lab.model import Node, Site, Topology
 
 
@@ -81,9 +82,25 @@ class Meter(Protocol):
 
 
 class Kind(Protocol):
-    """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long."""
+    """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long.
+
+    `by_engine`: its nodes are a container engine's, which a run with such cells connects to; else `engine` may be None.
+    """
 
     name: str
+    by_engine: bool
+
+    def ready(self, topologies: Sequence[Topology]) -> None:
+        """Raise the LabError that would stop nodes of any of `topologies` on this host; makes nothing."""
+        ...
+
+    def room_bytes(self) -> int:
+        """Room on the disk that takes what is not in the cache yet of which nodes are made."""
+        ...
+
+    def needs(self, seen: HostFacts) -> NodeNeeds:
+        """What the installer must be told for nodes of this bed on a host with the facts `seen`."""
+        ...
 
     def __call__(
         self,

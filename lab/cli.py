@@ -12,6 +12,7 @@ import click
 from lab import (
     ability,
     artifacts,
+    bed,
     cachedir,
     checkout,
     component,
@@ -39,7 +40,7 @@ from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
 BAD_INPUT = 4
-CELL_OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
+CELL_OPTIONS = ("bed", "engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
 FLAGS = {"no_reuse": "--no-reuse", "resume": "--resume", "failed": "--failed"}
 
 
@@ -65,6 +66,7 @@ def _of_cells(verb: Callable[..., None]) -> Callable[..., None]:
     """The options of a verb that runs cells; pytest's plugin has the same."""
     for option in reversed(
         (
+            click.option("--bed", type=click.Choice(bed.names()), help="Nodes of this bed in place of the scenario's."),
             click.option("--engine", type=click.Choice(["auto", "docker", "podman"]), help="auto: DOCKER_HOST, Docker, podman."),
             click.option("--patience", type=click.Choice(["early", "full"]), help="full: wait every time-out out, as kubespray does."),
             click.option("--keep", type=click.Choice(["never", "failure", "always"]), help="Whose nodes stay for `spraylab shell`."),
@@ -161,13 +163,14 @@ def list_(name: str | None) -> None:
 @click.option("--no-reuse", is_flag=True, help="Nodes of its own for every cell; no stage is shared.")
 @click.option("--kubespray", metavar="PATH|URL", help="As a run would be given it; no repository is asked.")
 @click.option("--ref", multiple=True, help="As a run would be given it; no repository is asked.")
+@click.option("--bed", type=click.Choice(bed.names()), help="Nodes of this bed in place of the scenario's.")
 @click.option("--stages", is_flag=True, help="Every run of the installer in full: its command, what it sets, what is verified behind it.")
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs, for how long cells took.")
 @click.option("-k", "only", default="", help="Only cells whose id has this in it.")
 def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool, **asked: Any) -> None:
     """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
     refs = Refs(repository=asked["kubespray"], instead=asked["ref"])
-    read = scenario.load(_scenario(name), check=ready.installable, refs=refs)
+    read = scenario.load(_scenario(name), check=ready.installable, refs=refs, bed=asked["bed"])
     cells = tuple(cell for cell in read.cells if only in cell.id)
     if not cells:
         raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
@@ -201,8 +204,7 @@ def inventory_(cell: str, *, number: int | None, slot: int, name: str | None) ->
     stage = takehome.nth(number, stages)
     site = Site(nodes=slots.layout(found.topology, place), slot=place, ssh_config=Path("ssh_config"))
     versions = artifacts.versions(found.kube_version, plan.addons_of(found))
-    facts, needs = release.load(found.ref.release), host.node_needs(host.facts())
-    reasons = plan.reasons(found, stage, facts, needs=needs, versions=versions)
+    reasons = plan.reasons(found, stage, release.load(found.ref.release), needs=ready.needs(found), versions=versions)
     click.echo(takehome.document(found, stages, stage, site, reasons=reasons), nl=False)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab import journal, matrix, ready, runs, scenario
+from lab import bed, journal, matrix, ready, runs, scenario
 from lab.command import interrupted_by_sigterm
 from lab.errors import LabError
 from lab.matrix import CellResult, LeftOutCell
@@ -41,6 +41,7 @@ class NotAsAsked(Exception):  # noqa: N818 - a result, not an error of the lab
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the lab's options."""
     group = parser.getgroup("spraylab", "spraylab: cells of scenarios")
+    group.addoption("--bed", choices=bed.names(), help="nodes of this bed in place of the scenario's")
     group.addoption("--engine", choices=("auto", "docker", "podman"), default="auto", help="auto: DOCKER_HOST, Docker, podman")
     group.addoption("--patience", choices=("early", "full"), default="early", help="full: wait every time-out out, as kubespray does")
     group.addoption("--keep", choices=("never", "failure", "always"), default="never", help="whose nodes stay: open them by spraylab shell")
@@ -77,7 +78,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator["CellItem"]:
         """Yield an item per cell, those left out with the reason to skip them. What is wrong is told once, after collection."""
         try:
-            read = scenario.load(self.path, check=ready.installable, refs=_refs(self.config))
+            read = scenario.load(self.path, check=ready.installable, refs=_refs(self.config), bed=self.config.option.bed)
         except LabError as error:
             self.config.stash[_PROBLEMS].append(str(error))
             return

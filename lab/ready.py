@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import artifacts, cachedir, checkout, component, host, nodeimage, plan, playbooks, preflight, release, slots, toolchain
+from lab import artifacts, bed, cachedir, checkout, component, host, plan, playbooks, preflight, release, slots, toolchain
 from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
+from lab.host import NodeNeeds
 from lab.model import Cell, Prediction, Site, Stage
 from lab.run import Keep
 from lab.schedule import Need
@@ -54,10 +55,8 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     """Raise the LabError that would stop `cells` from running on this host; makes nothing but what the cache lacks of
     Go, of the files of kubespray's refs and of their Ansible; `say` is told of those."""
     wanted = tuple(cells)
-    if not host.facts().is_root:
-        raise HostError(
-            "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"
-        )
+    for name in sorted({cell.bed for cell in wanted}):
+        bed.find(name).ready([cell.topology for cell in wanted if cell.bed == name])
     slots.hold(options.slot, slots.of_host()).release()
     if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
         why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
@@ -70,9 +69,9 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
         say(f"making the files and the Ansible of {ref.label} ready")
         playbooks.kubespray(ref, options.kubespray or checkout.PUBLIC)
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
-    needed += 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
+    needed += sum(bed.find(name).room_bytes() for name in {cell.bed for cell in wanted})
     if needed:
-        cachedir.need_room(needed, f"build what is not in the cache yet ({', '.join(sorted(missing)) or 'the node image'})")
+        cachedir.need_room(needed, f"build what is not in the cache yet ({', '.join(sorted(missing)) or 'what nodes are made of'})")
 
 
 def capacity() -> Need:
@@ -81,10 +80,15 @@ def capacity() -> Need:
     return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores, inotify=host.inotify_free())
 
 
+def needs(cell: Cell) -> NodeNeeds:
+    """What the nodes of `cell` ask of the installer, on their bed and this host."""
+    return bed.find(cell.bed).needs(host.facts())
+
+
 def stages(cell: Cell) -> tuple[Stage, ...]:
     """The runs of the installer that `cell` would be on this host."""
     versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
-    return plan.stages(cell, release.load(cell.ref.release), needs=host.node_needs(host.facts()), versions=versions)
+    return plan.stages(cell, release.load(cell.ref.release), needs=needs(cell), versions=versions)
 
 
 def predicted(cell: Cell, made: tuple[Stage, ...]) -> tuple[Prediction, ...]:

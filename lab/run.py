@@ -59,7 +59,7 @@ class Lab:
     run_id: str
     folder: Path
     journal: Journal
-    engine: Engine
+    engine: Engine | None  # None where no cell's bed has its nodes from one
     load: HostLoad
     over: Over = field(default_factory=Over)
     building: Lock = field(default_factory=Lock)
@@ -118,7 +118,7 @@ def run_course(of: Course, lab: Lab, *, done: Callable[[CellResult], None]) -> N
 
 def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Verdict], None]) -> None:
     cell, folder, facts = of.longest, lab.folder_of(of.longest.id), release.load(of.longest.ref.release)
-    needs, seen.deviations = host.node_needs(host.facts()), {one.id: one.ref.deviations for one in of.cells}
+    needs, seen.deviations = bed.find(cell.bed).needs(host.facts()), {one.id: one.ref.deviations for one in of.cells}
     with ExitStack() as stack:
         with lab.building, lab.journal.step(cell.id, "components"):
             made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=partial(_built, lab.reporter(of)))

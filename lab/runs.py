@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from lab import (
+    bed,
     cachedir,
     checkout,
     estimate,
@@ -122,7 +123,7 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
     of = list(courses(left, reuse=options.reuse))
     if options.seed is not None:
         random.Random(options.seed).shuffle(of)  # noqa: S311 - an order, not a secret
-    with connect(options.engine) as engine, ExitStack() as stack:
+    with _engine(options, left) as engine, ExitStack() as stack:
         folder = earlier.folder if earlier else _folder(options.runs.absolute(), began_s)
         for cell in left:
             resume.set_aside(folder, cell.id)
@@ -146,12 +147,22 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
         yield run
 
 
+@contextmanager
+def _engine(options: Options, cells: Sequence[Cell]) -> Iterator[Engine | None]:
+    """The container engine, where the nodes of some of `cells` are its; else nobody asks for one."""
+    if not any(bed.find(name).by_engine for name in {cell.bed for cell in cells}):
+        yield None
+        return
+    with connect(options.engine) as engine:
+        yield engine
+
+
 def _loaded(written: Journal, load: Load) -> None:
     more = {"idle": round(load.idle_percent), "iowait": round(load.iowait_percent), "steal": round(load.steal_percent)}
     written.write(Line(at_s=load.at_s, kind="host", more={**more, "runnable": load.runnable, "free_mib": round(load.free_mib)}))
 
 
-def _empty(options: Options, asked: Asked, name: str, *, engine: Engine, began_s: float) -> Matrix:
+def _empty(options: Options, asked: Asked, name: str, *, engine: Engine | None, began_s: float) -> Matrix:
     order = f"in an order of seed {options.seed}" if options.seed is not None else "in the order of the scenario"
     shared = "cells share the stages they have in common" if options.reuse else "every cell on nodes of its own"
     return Matrix(
@@ -167,7 +178,7 @@ def _empty(options: Options, asked: Asked, name: str, *, engine: Engine, began_s
     )
 
 
-def _lab(options: Options, folder: Path, written: Journal, *, engine: Engine, load: HostLoad, because: Mapping[str, str]) -> Lab:
+def _lab(options: Options, folder: Path, written: Journal, *, engine: Engine | None, load: HostLoad, because: Mapping[str, str]) -> Lab:
     return Lab(
         run_id=f"{folder.name}-{cachedir.digest([str(folder)])[:6]}",
         folder=folder,
@@ -221,10 +232,10 @@ def _folder(runs: Path, began_s: float) -> Path:
     raise HostError(f"cannot make a folder for the run in {runs}", "a hundred runs began in this second", "try again")
 
 
-def _host(engine: Engine) -> Mapping[str, str]:
+def _host(engine: Engine | None) -> Mapping[str, str]:
     seen = host.facts()
     return {
-        "engine": f"{engine.name} {engine.version()}",
+        "engine": f"{engine.name} {engine.version()}" if engine else "none",
         "kernel": seen.kernel,
         "cgroup": seen.cgroup,
         "cores": str(seen.cores),

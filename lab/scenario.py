@@ -8,7 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from lab import bed, inventory
+from lab import bed as beds
+from lab import inventory
 from lab.datafile import Checked, Schema, dump_yaml, read
 from lab.errors import ScenarioError
 from lab.model import Cell, Endpoint, Network, Ref, Topology
@@ -36,8 +37,8 @@ def _kube_version(text: str) -> str:
 
 
 def _bed(text: str) -> str:
-    if text not in bed.names():
-        raise ValueError(f"no bed {text!r}; lab/beds/ has {', '.join(bed.names())}")
+    if text not in beds.names():
+        raise ValueError(f"no bed {text!r}; lab/beds/ has {', '.join(beds.names())}")
     return text
 
 
@@ -143,18 +144,18 @@ class Scenario:
     because: tuple[tuple[str, str], ...]
 
 
-def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None) -> Scenario:
+def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None, bed: str | None = None) -> Scenario:
     """The scenario of the file at `path`.
 
     check: called with each cell that would run; its ScenarioErrors are collected and told together. refs: reads what the file names,
-    and may have others in its place; cells that those others cannot install are then left out. Raises ScenarioError with every problem
-    found, or the LabError of a ref that means nothing.
+    and may have others in its place; cells that those others cannot install are then left out. bed: whose nodes are used in place of
+    those that the file names. Raises ScenarioError with every problem found, or the LabError of a ref that means nothing.
     """
     schema, refs = read(path, ScenarioSchema), refs or Refs()
     instead = refs.in_place_of(text for block in (schema.defaults, *schema.cells) for text in block.refs or [])
     meant = refs.read(text for texts in instead.values() for text in texts)
     asked = [(block.because, _cells(block, schema, [meant[one] for one in _instead(block, schema, instead)])) for block in schema.cells]
-    cells = {cell.id: (cell, because) for because, made in asked for cell in made}
+    cells = {cell.id: (cell, because) for because, made in asked for cell in _on(bed, made)}
     moved = any((text,) != texts for text, texts in instead.items())
     left_out = {cell.id: rule.because for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, moved=moved)}
     wrong = {name: said for name, (cell, _) in cells.items() if name not in left_out and (said := _wrong(cell, check))}
@@ -179,6 +180,11 @@ def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None)
 def _instead(block: BlockSchema, schema: ScenarioSchema, instead: Mapping[str, tuple[str, ...]]) -> dict[str, None]:
     """The refs of a block, or those that are run in their place; each once."""
     return dict.fromkeys(one for text in block.refs or schema.defaults.refs or [] for one in instead[text])
+
+
+def _on(bed: str | None, cells: Sequence[Cell]) -> list[Cell]:
+    """`cells` as they are, or all on `bed`."""
+    return [replace(cell, bed=bed) if bed else cell for cell in cells]
 
 
 def _known(schema: ScenarioSchema) -> list[str]:
@@ -282,6 +288,7 @@ def _parsed(texts: Sequence[str] | None, parse: Callable[[str], Topology | Order
 
 def known_of(scenario: Scenario, cell: Cell, *, finding: str, today: date) -> tuple[str, ...]:
     """Upstream threads of what is known of `cell`, if `finding` is what is known and it has not expired; else nothing."""
-    replica = replace(cell, ref=replace(cell.ref, source="replica")).id  # a failure known of the replica is known of what it follows
-    found = (known for known in scenario.known if known.cell in (cell.id, replica) and known.finding == finding and today <= known.expires)
+    replica = replace(cell, ref=replace(cell.ref, source="replica"))  # a failure known of the replica is known of what it follows
+    same = {replace(one, bed=name).id for one in (cell, replica) for name in beds.names()}  # and, on one bed, on another
+    found = (known for known in scenario.known if known.cell in same and known.finding == finding and today <= known.expires)
     return next((known.upstream for known in found), ())

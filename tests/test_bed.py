@@ -6,6 +6,7 @@ import pytest
 from lab import bed
 from lab.bed import Bed
 from lab.errors import ScenarioError
+from lab.host import facts
 from lab.model import Node
 from tests import made
 
@@ -13,6 +14,16 @@ from tests import made
 def test_each_file_of_the_folder_is_a_bed_under_its_name() -> None:
     assert "containers" in bed.names()
     assert [bed.find(name).name for name in bed.names()] == list(bed.names())
+
+
+@pytest.mark.parametrize("name", bed.names())
+def test_a_bed_says_what_its_nodes_ask_of_the_installer_and_of_the_disk(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path / "empty"))
+    kind = bed.find(name)
+    assert kind.by_engine in (True, False)
+    assert kind.room_bytes() > 0, "of an empty cache something is lacking"
+    assert kind.needs(facts()).cgroup_driver in ("cgroupfs", "systemd")
+    assert not (tmp_path / "empty").exists()
 
 
 def test_a_wrong_bed_names_the_file_to_add() -> None:

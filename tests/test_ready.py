@@ -45,5 +45,5 @@ def test_a_disk_without_room_is_told_before_anything_is_made(tmp_path: Path, mon
 def test_without_root_nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(HostError, match="need root"):
-        ready.ready([], Options(runs=tmp_path / "runs"))
+        ready.ready([made.cell()], Options(runs=tmp_path / "runs"))
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from lab import matrix, runs
 from lab.course import courses
 from lab.engine import Engine
-from lab.errors import ScenarioError
+from lab.errors import HostError, ScenarioError
 from lab.estimate import Forecast
+from lab.host import node_needs
 from lab.hostload import HostLoad
 from lab.journal import Journal
 from lab.matrix import CellResult
@@ -45,6 +47,18 @@ def test_every_cell_gets_its_result_whatever_runs_beside_it(tmp_path: Path) -> N
     read = matrix.read(tmp_path)
     assert [one.id for one in read.cells] == [cell.id for cell in CELLS]  # in the order asked for, not that of their ends
     made_run.lab.journal.close()
+
+
+def test_an_engine_is_asked_for_only_where_nodes_are_its(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
+    with pytest.raises(HostError, match="Docker engine"), runs.opened(Options(runs=tmp_path / "runs"), asked(), tell=lambda _: None):
+        pytest.fail("no engine answers")
+    assert not (tmp_path / "runs").exists()
+    monkeypatch.setattr("lab.bed.find", lambda _name: SimpleNamespace(by_engine=False, needs=node_needs))
+    with runs.opened(Options(runs=tmp_path / "runs"), asked(), tell=lambda _: None) as made_run:
+        assert made_run.result(CELLS[0]).verdict.outcome is Outcome.ERROR, "it cannot be built"
+        assert made_run.lab.engine is None
+        assert made_run.matrix.host["engine"] == "none"
 
 
 def test_what_was_kept_is_not_run_again(tmp_path: Path) -> None:

@@ -100,6 +100,15 @@ def test_the_same_cells_by_kubespray_itself(tmp_path: Path) -> None:
     assert len(read.left_out) == 1
 
 
+def test_another_bed_takes_all_cells_and_rules_speak_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.bed.names", lambda: ("clouds", "containers"))
+    rule = "exclude: [{beds: [containers], because: of containers}, {beds: [clouds], orderings: [base], because: of clouds}]\n"
+    (tmp_path / "one.yaml").write_text(HEAD + DEFAULTS + "cells: [{orderings: [base, kube-vip]}]\n" + rule)
+    read = scenario.load(tmp_path / "one.yaml", check=plan.check, bed="clouds")
+    assert ids(read) == ["replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:clouds"]
+    assert [left.because for left in read.left_out] == ["of clouds"]
+
+
 REFS = "cells: [{refs: [replica@v2.25.0, kubespray@v2.25.0, kubespray@pr/7], orderings: [kube-vip]}]\n"
 RULE = "exclude: [{refs: [%s], because: x}]\n"
 
@@ -144,6 +153,15 @@ def test_a_failure_known_of_the_file_may_be_named_whatever_is_run(tmp_path: Path
     read = load(tmp_path, text, refs=Refs(instead=["v2.25.0", "pr/7"]))
     told = [scenario.known_of(read, cell, finding="f", today=date(2026, 1, 1)) for cell in read.cells]
     assert told == [("kubespray#1",), ()]
+
+
+def test_a_failure_known_on_one_bed_is_known_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.bed.names", lambda: ("clouds", "containers"))
+    (tmp_path / "one.yaml").write_text(
+        HEAD + DEFAULTS + "cells: [{}]\n" + KNOWN % "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
+    )
+    read = scenario.load(tmp_path / "one.yaml", check=plan.check, bed="clouds")
+    assert scenario.known_of(read, read.cells[0], finding="f", today=date(2026, 1, 1)) == ("kubespray#1",)
 
 
 KNOWN = "known: [{cell: %s, finding: f, upstream: [kubespray#1], expires: 2026-12-31}]\n"

@@ -1,22 +1,21 @@
 """Nodes as privileged systemd containers on an internal bridge, reached by SSH: kind's way, for Docker and podman."""
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from lab import imagestore, memory, nodeimage, slots, snapshot
-from lab.command import run, ssh
+from lab import access, cachedir, imagestore, memory, nodeimage, slots, snapshot
+from lab.access import Access
+from lab.command import ssh
 from lab.container import NodeSpec
 from lab.containernode import entry_env, limits, mounts
 from lab.deadline import until
 from lab.engine import Engine
-from lab.errors import BedError
-from lab.host import cmdline, facts, node_needs
-from lab.model import Completed, Node, Site, Slot, Topology
-from lab.owner import CELL, OWNER, SLOT, make_folder, this_process
+from lab.errors import BedError, HostError
+from lab.host import HostFacts, NodeNeeds, cmdline, facts, node_needs
+from lab.model import Node, Site, Slot, Topology
+from lab.owner import CELL, OWNER, SLOT, this_process
 
 UP_LIMIT_S = 180.0  # to SSH on a node; 3 s is usual on 2 cores, over 60 s was seen where five nodes load images on a host with other work
-ASK_LIMIT_S = 5.0  # one try
 OFF_LIMIT_S = 60.0  # to an orderly end of all that runs on a node; 3 s is usual
 INIT = "/sbin/init"  # first process of a node that its entry script has set up
 # What a shutdown does on a machine: nobody restarts containers, each is asked to end before it is killed, etcd after those who ask it.
@@ -26,23 +25,6 @@ systemctl stop kubelet 2>/dev/null
 systemctl stop etcd 2>/dev/null
 systemctl stop containerd
 journalctl --relinquish-var # closes its files
-"""
-SSH_CONFIG = """\
-Host *
-  User root
-  IdentityFile {key}
-  IdentitiesOnly yes
-  StrictHostKeyChecking no
-  UserKnownHostsFile /dev/null
-  GlobalKnownHostsFile /dev/null
-  LogLevel ERROR
-  BatchMode yes
-  ConnectTimeout 5
-  ServerAliveInterval 5
-  ServerAliveCountMax 3
-  ControlMaster auto
-  ControlPath {control}/%n
-  ControlPersist 60
 """
 
 
@@ -54,6 +36,24 @@ class Containers:
     """
 
     name = "containers"
+    by_engine = True
+
+    @staticmethod
+    def ready(_topologies: Sequence[Topology]) -> None:
+        """Raise HostError without root."""
+        if not facts().is_root:
+            why = "this process runs as another user; nodes are privileged containers"
+            raise HostError("container nodes need root", why, "run it with sudo")
+
+    @staticmethod
+    def room_bytes() -> int:
+        """Room for the node image, where it is not made yet."""
+        return 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
+
+    @staticmethod
+    def needs(seen: HostFacts) -> NodeNeeds:
+        """What the host, whose kernel the nodes share, asks of them."""
+        return node_needs(seen)
 
     def __init__(
         self,
@@ -71,9 +71,8 @@ class Containers:
         self._owner, self._folder, self._engine = this_process(run_id), folder, engine
         self._wanted, self._say = slot, say
         self._held: slots.Held | None = None
-        self._control: Path | None = None
+        self._access: Access | None = None
         self._site: Site | None = None
-        self._public_key = ""
 
     def up(self) -> Site:
         """Nodes with systemd and SSH, control planes first, the client last. Raises BedError; `down` removes what it made."""
@@ -98,13 +97,13 @@ class Containers:
         """The network in `place` and the way to the nodes that will stand there."""
         nodes = slots.layout(self._topology, place)
         self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=self._labels())
-        self._public_key = self._keys(nodes)
-        self._site = Site(nodes=nodes, slot=place, ssh_config=self._folder / "ssh_config")
+        self._access = access.make(nodes, folder=self._folder, run_id=self._owner.run_id)
+        self._site = Site(nodes=nodes, slot=place, ssh_config=self._access.config)
         return self._site
 
     def _boot(self, site: Site, *, images: Mapping[str, str], labels: Mapping[str, str], volumes: Mapping[str, str] | None = None) -> Site:
         """Start every node, each of its image and with its /var where it has one; returns when all answer."""
-        seen = facts()
+        seen, public_key = facts(), self._access.public_key if self._access else ""
         for node in reversed(site.nodes):  # the client first: it is everybody's route
             self._engine.start_node(
                 NodeSpec(
@@ -114,7 +113,7 @@ class Containers:
                     network=self._thing("net"),
                     address=node.address,
                     labels=labels,
-                    env=entry_env(node, site.slot, public_key=self._public_key, needs=node_needs(seen)),
+                    env=entry_env(node, site.slot, public_key=public_key, needs=node_needs(seen)),
                     mounts=mounts(node, self._artifacts),
                     volume=(volumes or {}).get(node.name, ""),
                     nameserver=site.slot.client,
@@ -128,15 +127,14 @@ class Containers:
         """Remove connections, containers with their volumes, the network and the slot of this cell."""
         if self._held is not None:
             self._remove_nodes()
-        if self._control:
-            shutil.rmtree(self._control, ignore_errors=True)
-            self._control = None
+        if self._access:
+            self._access.close()
+            self._access = None
         if self._held is None:
             return
         for network in self._engine.networks(f"{OWNER}={self._owner.run_id}"):
             if self._labels().items() <= network.labels.items():
                 self._engine.remove_network(network.name)
-        (self._folder / "ssh_config").unlink(missing_ok=True)
         self._held.release()
         self._held = self._site = None
 
@@ -229,6 +227,10 @@ class Containers:
             if mine <= volume.labels.items():
                 self._engine.remove_volume(volume.name)
 
+    def _hang_up(self, node: Node) -> None:
+        if self._access:
+            self._access.hang_up(node)
+
     def _networks(self) -> tuple[tuple[str, str], ...]:
         return tuple((subnet, f"network {network.name}") for network in self._engine.networks() for subnet in network.subnets)
 
@@ -236,27 +238,10 @@ class Containers:
         number = self._held.slot.number if self._held else 0
         return f"spraylab-{self._owner.run_id}-s{number}-{name}"
 
-    def _keys(self, nodes: tuple[Node, ...]) -> str:
-        """Make the key and the SSH configuration of this cell; tells the public key."""
-        self._control = make_folder("ssh", run_id=self._owner.run_id)
-        key = self._control / "key"
-        done = run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "spraylab", "-f", str(key)), limit_s=ASK_LIMIT_S)
-        if done.rc != 0:
-            raise BedError("ssh-keygen made no key", done.stderr.strip(), f"check that {self._control} can be written")
-        hosts = "".join(f"Host {node.name}\n  HostName {node.address}\n" for node in nodes)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "ssh_config").write_text(hosts + SSH_CONFIG.format(key=key, control=self._control))
-        return key.with_suffix(".pub").read_text().strip()
-
-    def _hang_up(self, node: Node) -> None:
-        """End the shared connection to `node`: once nobody is at its other end, what asks through it would wait for seconds."""
-        if self._control and (self._control / node.name).exists():
-            run(("ssh", "-F", str(self._folder / "ssh_config"), "-O", "exit", node.name), limit_s=ASK_LIMIT_S)
-
     def _await(self, site: Site, node: Node) -> None:
         # Asked before its entry script gave it its MAC, a node would stand under another one in the host's table for half a minute.
         until(lambda: cmdline(self._engine.first_pid(self._thing(node.name))), INIT.__eq__, limit_s=UP_LIMIT_S, every_s=0.1)
-        done = _answer(site, node)
+        done = access.answer(site, node, limit_s=UP_LIMIT_S)
         if done.rc != 0:
             last = self._engine.last_lines(self._thing(node.name))
             raise BedError(
@@ -264,11 +249,6 @@ class Containers:
                 f"ssh: {done.stderr.strip() or f'rc {done.rc}'}; its console ended with:\n{last}",
                 "`spraylab doctor` shows what this host lacks",
             )
-
-
-def _answer(site: Site, node: Node) -> Completed:
-    """The last answer of `node` by SSH, the first good one if it came in time."""
-    return until(lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S), lambda done: done.rc == 0, limit_s=UP_LIMIT_S, every_s=0.2)
 
 
 BED = Containers
