@@ -214,8 +214,8 @@ def _cells(paths: list[Path], refs: Refs) -> Iterator[Cell]:
 @main.command()
 @click.argument("names", nargs=-1)
 def build(names: tuple[str, ...]) -> None:
-    """Build components (all of them by default) into the cache; what is there is not built again."""
-    wanted = names or component.names()
+    """Build components (by default all but optional ones) into the cache; what is there is not built again."""
+    wanted = names or component.usual()
     with progress.Progress(terminal.console(), last_s={}, cells=0) as shown:
         built = component.build(wanted, on_progress=lambda one: shown(_line(one)))
     for name, path in built.items():

@@ -111,7 +111,7 @@ def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[
             name="+".join(added) or "base",
             addons=on,
             endpoint=endpoint(cell, on),
-            variables=_variables(cell, on, _departures(cell, on, release, needs=needs, versions=versions)),
+            variables=_variables(cell, on, release, _departures(cell, on, release, needs=needs, versions=versions)),
         )
         for index, (added, on) in enumerate(zip(cell.ordering, _on(cell.ordering), strict=True))
     )
@@ -178,11 +178,13 @@ def endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
     return "node" if late else cell.endpoint
 
 
-def _variables(cell: Cell, on: tuple[str, ...], departures: list[Departure]) -> dict[str, object]:
+def _variables(cell: Cell, on: tuple[str, ...], release: Release, departures: list[Departure]) -> dict[str, object]:
     """What the installer is told: departures, then the addons, then what the cell itself changes."""
-    variables: dict[str, object] = {"kube_version": cell.kube_version, **_values(departures)}
+    variables: dict[str, object] = {"kube_version": release.written(cell.kube_version), **_values(departures)}
     for name in on:
         variables.update(ADDON_VARIABLES[name])
+    if "cilium" in on:
+        variables["cilium_kube_proxy_replacement"] = release.cilium.kube_proxy_replacement[0]
     variables.update({name: load_yaml(value) for name, value in cell.variables})
     return variables
 
@@ -199,6 +201,7 @@ def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: Nod
         Departure(what=name, variable=name, released=change.released, used=change.used, why=group.why)
         for group in groups
         for name, change in group.variables.items()
+        if release.defaults.get(name, change.released) != change.used
     ]
     if cell.kube_version != release.kube_version:
         why = "the cell asks for this version; the release defaults to another"
@@ -209,10 +212,17 @@ def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: Nod
         shipped, there = release.version(name, cell.kube_version), versions.get(name)
         used = name in on or name not in ADDONS
         if used and there is not None and there != shipped:
-            found.append(Departure(what=f"{name} version", variable=component.variable, released=shipped, used=there, why=component.why))
+            found.append(_other_version(name, component, release, shipped=shipped, there=there))
     for field, need in known.needs.items():
         found += _needed(need, getattr(needs, field)) if not need.addon or need.addon in on else []
     return found
+
+
+def _other_version(name: str, component: ComponentSchema, release: Release, *, shipped: str, there: str) -> Departure:
+    """Images are tagged with a v in every release, whatever their versions are written like."""
+    variable = release.kube_vip.version_variable if name == "kube-vip" else component.variable
+    used = there if variable.endswith("_tag") else release.written(there)
+    return Departure(what=f"{name} version", variable=variable, released=shipped, used=used, why=component.why)
 
 
 def _needed(need: NeedSchema, asked: object) -> list[Departure]:

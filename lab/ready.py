@@ -45,6 +45,9 @@ class Options:
 def installable(cell: Cell) -> None:
     """Raise ScenarioError when `cell` asks for what cannot be installed or built."""
     plan.check(cell)
+    if cell.ref.source == "replica" and cell.ref.release not in playbooks.replicas():
+        why = f"it is written for {', '.join(playbooks.replicas())}"
+        raise ScenarioError(f"there is no replica of {cell.ref.name}", why, "name one of them, or the release of kubespray itself")
     if cell.kube_version not in (known := artifacts.kube_versions()):
         why = f"lab/components/ builds {', '.join(sorted(known))}"
         raise ScenarioError(f"Kubernetes {cell.kube_version!r} cannot be built", why, "name one of them")

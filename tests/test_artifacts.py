@@ -92,7 +92,7 @@ def test_a_placeholder_says_what_it_is_and_fails() -> None:
 
 
 def test_an_unknown_version_lists_what_can_be_built() -> None:
-    with pytest.raises(ScenarioError, match=r"Kubernetes 'v1\.30\.0' cannot be built\n.*v1\.28\.6, v1\.29\.5\n"):
+    with pytest.raises(ScenarioError, match=r"Kubernetes 'v1\.30\.0' cannot be built\n.*v1\.28\.6, v1\.29\.5, v1\.30\.4, v1\.31\.4\n"):
         artifacts.prepare("v1.30.0")
     assert not cachedir.root().exists()
 
