@@ -1,19 +1,21 @@
 """What a run is asked, and whether this host can do it: all that would stop its cells is told before anything is made."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import artifacts, cachedir, checkout, component, host, nodeimage, plan, playbooks, preflight, release, slots, toolchain
+from lab import artifacts, cachedir, checkout, component, host, nodeimage, plan, playbooks, preflight, release, slots, toolchain, upstream
 from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.model import Cell, Prediction, Site, Stage
 from lab.run import Keep
 from lab.schedule import Need
+from lab.supply import Supply, parse
 from lab.watch import Patience
 
 FOLDER = Path("runs")
 RUN_BYTES = cachedir.GIB  # evidence of a cell is under 2 MiB, its nodes' volumes some hundred
+DOWNLOADS = "downloads"  # kind of the cache: what kubespray fetched, under its own names
 SPARE_MIB = 1024.0  # of the host's free memory that nodes are not given
 
 
@@ -22,7 +24,7 @@ class Options:
     """What a run is asked. `kubespray`: path or URL of its repository, None for the public one; `runs`: the folder that gets one
     folder per run; `slot`: None takes a free one per course; `jobs`: how many courses at once, None as many as the host has room for;
     `reuse`: cells share the stages they have in common; `seed`: shuffles the courses; `going_on`: with the newest run of the same
-    scenarios, `failed`: and runs its red cells again."""
+    scenarios, `failed`: and runs its red cells again; `supply`: where what is installed comes from."""
 
     engine: Choice = "auto"
     patience: Patience = "early"
@@ -35,6 +37,7 @@ class Options:
     seed: int | None = None
     going_on: bool = False
     failed: bool = False
+    supply: Supply = field(default_factory=Supply)
 
     @property
     def limit(self) -> int | None:
@@ -42,15 +45,18 @@ class Options:
         return 1 if self.slot is not None else self.jobs
 
 
-def installable(cell: Cell) -> None:
+def supply(source: str | None, components: Iterable[str]) -> Supply:
+    """What `--artifacts` and `--component` ask for. Raises ScenarioError when one of them cannot be read."""
+    return parse(source, components, downloads=str(cachedir.root() / DOWNLOADS))
+
+
+def installable(cell: Cell, supply: Supply = plan.OWN) -> None:
     """Raise ScenarioError when `cell` asks for what cannot be installed or built."""
-    plan.check(cell)
+    plan.check(cell, supply)
     if cell.ref.source == "replica" and cell.ref.release not in playbooks.replicas():
         why = f"it is written for {', '.join(playbooks.replicas())}"
         raise ScenarioError(f"there is no replica of {cell.ref.name}", why, "name one of them, or the release of kubespray itself")
-    if cell.kube_version not in (known := artifacts.kube_versions()):
-        why = f"lab/components/ builds {', '.join(sorted(known))}"
-        raise ScenarioError(f"Kubernetes {cell.kube_version!r} cannot be built", why, "name one of them")
+    versions_of(cell, supply)
 
 
 def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None] = lambda _: None) -> None:
@@ -65,13 +71,15 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
         why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
         raise HostError("not enough room on the disk for a run", why, "make room there, or run in a folder on a larger disk")
-    asked = {(cell.kube_version, plan.addons_of(cell)) for cell in wanted}
-    missing = {name for kube_version, addons in asked for name in artifacts.missing(kube_version, addons)}
+    asked = {(cell.kube_version, plan.addons_of(cell), options.supply.settled(cell.ref)) for cell in wanted}
+    missing = {name for one in asked for name in artifacts.missing(*one)}
     if missing:
         toolchain.program(toolchain.find())
     for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
         say(f"making the files and the Ansible of {ref.label} ready")
         playbooks.kubespray(ref, options.kubespray or checkout.PUBLIC)
+    if any(options.supply.of(cell.ref) == "upstream" for cell in wanted):
+        upstream.check()
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
     needed += 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
     if needed:
@@ -84,10 +92,15 @@ def capacity() -> Need:
     return Need(memory_mib=seen.memory_free_bytes / 2**20 - SPARE_MIB, cores=seen.cores, inotify=host.inotify_free())
 
 
-def stages(cell: Cell) -> tuple[Stage, ...]:
+def versions_of(cell: Cell, supply: Supply = plan.OWN) -> Mapping[str, str]:
+    """Component -> version of what nodes of `cell` get, where it is not the release's own. Raises ScenarioError when it cannot be had."""
+    return artifacts.versions(cell.kube_version, plan.addons_of(cell), supply.settled(cell.ref))
+
+
+def stages(cell: Cell, supply: Supply = plan.OWN) -> tuple[Stage, ...]:
     """The runs of the installer that `cell` would be on this host."""
-    versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
-    return plan.stages(cell, release.load(cell.ref.release), needs=host.node_needs(host.facts()), versions=versions)
+    versions, needs = versions_of(cell, supply), host.node_needs(host.facts())
+    return plan.stages(cell, release.load(cell.ref.release), needs=needs, versions=versions, supply=supply)
 
 
 def predicted(cell: Cell, made: tuple[Stage, ...]) -> tuple[Prediction, ...]:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lab.datafile import Schema, decode, read
 
+V = TypeVar("V")
 FOLDER = Path(__file__).parent / "data" / "releases"
 
 
@@ -68,7 +69,7 @@ class Release:
     def version(self, component: str, kube_version: str) -> str:
         """What the release ships of `component` for `kube_version`; KeyError when it does not know that component."""
         shipped = self.versions[component]
-        return shipped if isinstance(shipped, str) else shipped[minor(kube_version)]
+        return shipped if isinstance(shipped, str) else of_minor(shipped, kube_version)
 
     def written(self, version: str) -> str:
         """`version`, such as v1.29.5, as a variable of this release says it."""
@@ -163,6 +164,12 @@ def names(*, folder: Path = FOLDER) -> tuple[str, ...]:
 def minor(kube_version: str) -> str:
     """`v1.29.5` -> `v1.29`."""
     return ".".join(kube_version.split(".")[:2])
+
+
+def of_minor(values: Mapping[str, V], kube_version: str) -> V:
+    """The value for the minor version of `kube_version`; where there is none, that of the nearest one."""
+    wanted = numbers(kube_version)[1]
+    return values[min(values, key=lambda one: abs(numbers(one)[1] - wanted))]
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lab.model import Cell, CheckResult, Outcome, StageRun, Verdict
-from lab.release import KubeadmInit, minor
+from lab.release import KubeadmInit, of_minor
 from lab.signature import Matched
 
 TIMEOUT_VARIABLE = "kubeadm_init_timeout"
@@ -28,7 +28,7 @@ def would_end(init: KubeadmInit, cell: Cell) -> str:
     given = dict(cell.variables).get(TIMEOUT_VARIABLE, "").strip("'\" ")
     match = _DURATION.fullmatch(given)
     timeout_s = float(match["number"]) * _UNIT_S[match["unit"]] if match else float(init.timeout_s)
-    own_s = init.own_wait_s if isinstance(init.own_wait_s, int) else init.own_wait_s[minor(cell.kube_version)]
+    own_s = init.own_wait_s if isinstance(init.own_wait_s, int) else of_minor(init.own_wait_s, cell.kube_version)
     seconds, rc = (float(own_s), 1) if own_s < timeout_s else (timeout_s, RC_TIMEOUT)
     if init.preflight == "named" and init.attempts > 1:
         return f"rc=1 after {seconds:g} s (rc={rc}) and {init.attempts - 1} more attempts, which kubeadm's own checks refuse at once"

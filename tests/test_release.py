@@ -48,6 +48,12 @@ def test_versions_that_follow_kubernetes_are_looked_up_by_its_minor_version() ->
     assert load("v2.25.0").version("coredns", "v1.29.5") == "v1.11.1"
 
 
+def test_of_a_minor_version_that_is_not_there_the_nearest_counts() -> None:
+    assert release.of_minor({"v1.33": 1, "v1.35": 3}, "v1.29.5") == 1
+    assert release.of_minor({"v1.33": 1, "v1.35": 3}, "v1.40.0") == 3
+    assert load("v2.31.0").version("coredns", "v1.29.5") == load("v2.31.0").version("coredns", "v1.33.0")
+
+
 def test_numbers_compare_where_text_would_not() -> None:
     assert release.numbers("v1.29.10") > release.numbers("v1.29.5")
 

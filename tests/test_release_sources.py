@@ -33,11 +33,8 @@ def files(tag: str, *under: str) -> list[str]:
 @cache
 def variables(tag: str) -> dict[str, object]:
     """Every variable that a role of `tag` has a default or a constant for; those of all hosts win, as they do there."""
-    paths = [
-        path
-        for path in files(tag, "roles")
-        if ("/defaults/" in path or ("kubespray" in path and "/vars/" in path)) and path.endswith(".yml")
-    ]
+    roles = [path for path in files(tag, "roles") if path.endswith(".yml")]
+    paths = [path for path in roles if "/defaults/" in path or ("kubespray" in path and "/vars/" in path)]
     found: dict[str, object] = {}
     for path in sorted(paths, key=lambda path: "kubespray" in path.split("/")[1]):
         loaded = load_yaml(git("show", f"{tag}:{path}"))

@@ -10,7 +10,7 @@ from lab.deadline import until
 from lab.engine import Engine, NodeSpec
 from lab.errors import BedError
 from lab.host import HostFacts, NodeNeeds, cmdline, facts, node_needs
-from lab.model import Completed, Node, Site, Slot, Topology
+from lab.model import Node, Site, Slot, Topology
 from lab.owner import CELL, OWNER, SLOT, make_folder, this_process
 
 UP_LIMIT_S = 180.0  # to SSH on a node; 3 s is usual on 2 cores, over 60 s was seen where five nodes load images on a host with other work
@@ -48,8 +48,7 @@ Host *
 class Containers:
     """The bed `containers`.
 
-    artifacts: mounted read-only at /opt/lab of the members; folder: gets ssh_config; slot: None takes a free one;
-    say: told what takes long.
+    artifacts: mounted read-only at /opt/lab of the members; folder: gets ssh_config; slot: None takes a free one; say: told what is slow.
     """
 
     name = "containers"
@@ -68,11 +67,15 @@ class Containers:
     ) -> None:
         self._cell_id, self._topology, self._artifacts = cell_id, topology, artifacts
         self._owner, self._folder, self._engine = this_process(run_id), folder, engine
-        self._wanted, self._say = slot, say
+        self._wanted, self._say, self._outward = slot, say, False
         self._held: slots.Held | None = None
         self._control: Path | None = None
         self._site: Site | None = None
         self._public_key = ""
+
+    def reach_out(self) -> None:
+        """Let the nodes of a later `up` reach beyond this host."""
+        self._outward = True
 
     def up(self) -> Site:
         """Nodes with systemd and SSH, control planes first, the client last. Raises BedError; `down` removes what it made."""
@@ -84,7 +87,8 @@ class Containers:
     def _open(self, place: Slot) -> Site:
         """The network in `place` and the way to the nodes that will stand there."""
         nodes = slots.layout(self._topology, place)
-        self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=self._labels())
+        net, labels = self._thing("net"), self._labels()
+        self._engine.make_network(net, subnet=place.subnet, gateway=place.gateway, labels=labels, internal=not self._outward)
         self._public_key = self._keys(nodes)
         self._site = Site(nodes=nodes, slot=place, ssh_config=self._folder / "ssh_config")
         return self._site
@@ -101,10 +105,10 @@ class Containers:
                     network=self._thing("net"),
                     address=node.address,
                     labels=labels,
-                    env=entry_env(node, site.slot, public_key=self._public_key, needs=node_needs(seen)),
+                    env=entry_env(node, site.slot, public_key=self._public_key, needs=node_needs(seen), outward=self._outward),
                     mounts=mounts(node, self._artifacts),
                     volume=(volumes or {}).get(node.name, ""),
-                    nameserver=site.slot.client,
+                    nameserver="" if self._outward else site.slot.client,
                 )
             )
         for node in site.nodes:
@@ -243,7 +247,7 @@ class Containers:
     def _await(self, site: Site, node: Node) -> None:
         # Asked before its entry script gave it its MAC, a node would stand under another one in the host's table for half a minute.
         until(lambda: cmdline(self._engine.first_pid(self._thing(node.name))), INIT.__eq__, limit_s=UP_LIMIT_S, every_s=0.1)
-        done = _answer(site, node)
+        done = until(lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S), lambda done: done.rc == 0, limit_s=UP_LIMIT_S, every_s=0.2)
         if done.rc != 0:
             last = self._engine.last_lines(self._thing(node.name))
             raise BedError(
@@ -253,16 +257,11 @@ class Containers:
             )
 
 
-def _answer(site: Site, node: Node) -> Completed:
-    """The last answer of `node` by SSH, the first good one if it came in time."""
-    return until(lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S), lambda done: done.rc == 0, limit_s=UP_LIMIT_S, every_s=0.2)
-
-
-def entry_env(node: Node, place: Slot, *, public_key: str, needs: NodeNeeds) -> dict[str, str]:
-    """What the node's entry script reads. The client has no route on: what the nodes send to the world ends there."""
+def entry_env(node: Node, place: Slot, *, public_key: str, needs: NodeNeeds, outward: bool = False) -> dict[str, str]:
+    """What the node's entry script reads. The client has no route on: what nodes send to the world ends there, unless they go outward."""
     return {
         "SPRAYLAB_AUTHORIZED_KEY": public_key,
-        "SPRAYLAB_ROUTE": "" if node.role == "client" else place.client,
+        "SPRAYLAB_ROUTE": "" if node.role == "client" else place.gateway if outward else place.client,
         "SPRAYLAB_CGROUP_DRIVER": needs.cgroup_driver,
         "SPRAYLAB_RESTRICT_OOM": "true" if needs.restrict_oom else "false",
         "SPRAYLAB_CGROUP2": needs.cgroup2,
