@@ -148,8 +148,8 @@ def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None)
     """The scenario of the file at `path`.
 
     check: called with each cell that would run; its ScenarioErrors are collected and told together. refs: reads what the file names,
-    and may have others in its place; cells that those others cannot install are left out, as all are where the file says so. Raises ScenarioError with every problem
-    found, or the LabError of a ref that means nothing.
+    and may have others in its place; cells that those others cannot install are left out, as all are where the file says so. Raises
+    ScenarioError with every problem found, or the LabError of a ref that means nothing.
     """
     schema, refs = read(path, ScenarioSchema), refs or Refs()
     instead = refs.in_place_of(text for block in (schema.defaults, *schema.cells) for text in block.refs or [])
