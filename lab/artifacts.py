@@ -14,11 +14,15 @@ from lab import archive, cachedir, component, toolchain
 from lab.component import Component, OnProgress, Progress
 from lab.errors import ScenarioError
 from lab.model import Deviation
+from lab.supply import Supply
 
 KIND = "artifacts"
 LAYOUT = "2"  # of the folder; a change here makes the old entries unused
 SHARED = ("etcd", "kube-vip", "coredns", "cni-plugins", "crictl", "pause", "echo")
 ADDED: Mapping[str, tuple[str, ...]] = {"cilium": ("cilium", "helm"), "metallb": ("metallb",)}  # addon -> what it needs besides
+CHECKED = ("echo",)  # what checks ask through, wherever the rest comes from
+BUILT = Supply(artifacts="built")
+ARCHIVES = {"etcd": "etcd.tar.gz", "cni-plugins": "cni.tgz", "crictl": "crictl.tar.gz"}  # component -> name its programs are fetched under
 ON_NODES = {"kubernetes": ("kubelet", "kubeadm", "kubectl"), "helm": ("helm",)}  # component -> names its first program is fetched under
 PLACEHOLDER = """#!/bin/sh
 echo "$0 is a placeholder of spraylab, not the real program: nodes bring their own container engine" >&2
@@ -48,21 +52,24 @@ def kube_versions() -> Mapping[str, str]:
     return {declared.version: name for name, declared in loaded if declared.name == "kubernetes"}
 
 
-def missing(kube_version: str, addons: Iterable[str] = ()) -> tuple[str, ...]:
+def missing(kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT) -> tuple[str, ...]:
     """The components that `prepare` would have to build. Raises as it does, but builds nothing."""
-    names, declared, found = _wanted(kube_version, addons)
+    names, declared, found = _wanted(kube_version, addons, supply)
     return tuple(n for n in names if cachedir.entry(component.KIND, component.key(component.FOLDER / n, declared[n], found)) is None)
 
 
-def prepare(kube_version: str, addons: Iterable[str] = (), *, on_progress: OnProgress = lambda _: None) -> Artifacts:
+def prepare(
+    kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT, *, on_progress: OnProgress = lambda _: None
+) -> Artifacts:
     """What the nodes of a cell with `kube_version` (`v1.29.5`) and `addons` install; builds what is missing of it, and nothing else.
 
-    What modules bring and no image holds, such as manifests, stands under its name. Raises ScenarioError for a version
-    that no component builds, BuildError and HostError as component.build.
+    What modules bring and no image holds, such as manifests, stands under its name. supply: components in other versions; where the
+    installer fetches everything, only what checks ask through is made. Raises ScenarioError for a version that no component builds,
+    BuildError and HostError as component.build.
     """
-    names, declared, found = _wanted(kube_version, addons)
+    names, declared, found = _wanted(kube_version, addons, supply)
     keys = [component.key(component.FOLDER / name, declared[name], found) for name in names]
-    key = f"{kube_version}-{cachedir.digest((LAYOUT, archive.LAYOUT, PLACEHOLDER, *keys))}"
+    key = f"{kube_version if len(names) > len(CHECKED) else 'upstream'}-{cachedir.digest((LAYOUT, archive.LAYOUT, PLACEHOLDER, *keys))}"
     if cachedir.entry(KIND, key) is None:
         entries = component.build(names, on_progress=on_progress)
         path = cachedir.obtain(KIND, key, lambda folder: _fill(folder, declared, entries=entries, arch=found.arch))
@@ -70,21 +77,28 @@ def prepare(kube_version: str, addons: Iterable[str] = (), *, on_progress: OnPro
         for name in names:
             on_progress(Progress(component=name, state="cached"))
         path = cachedir.root() / KIND / key
-    return Artifacts(path=path, versions=versions(kube_version, addons), deviations=_deviations(declared, found.version))
+    return Artifacts(path=path, versions=versions(kube_version, addons, supply), deviations=_deviations(declared, found.version))
 
 
-def versions(kube_version: str, addons: Iterable[str] = ()) -> Mapping[str, str]:
-    """Component -> version of what `prepare` would make, Kubernetes as `kubernetes`. Raises ScenarioError as it does."""
-    declared = _declared(kube_version, addons)
+def versions(kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT) -> Mapping[str, str]:
+    """Component -> version of what nodes get, Kubernetes as `kubernetes`; where the installer fetches it, only what was asked for in
+    another version than its own. Raises ScenarioError as `prepare` does."""
+    if supply.artifacts == "upstream":
+        return dict(supply.components)
+    declared = _declared(kube_version, addons, supply)
     return {its.name: its.version for its in declared.values()}
 
 
-def _wanted(kube_version: str, addons: Iterable[str]) -> tuple[tuple[str, ...], Mapping[str, Component], toolchain.Toolchain]:
-    declared = _declared(kube_version, addons)
+def _wanted(
+    kube_version: str, addons: Iterable[str], supply: Supply
+) -> tuple[tuple[str, ...], Mapping[str, Component], toolchain.Toolchain]:
+    declared = _declared(kube_version, addons, supply)
     return tuple(declared), declared, toolchain.find()
 
 
-def _declared(kube_version: str, addons: Iterable[str]) -> Mapping[str, Component]:
+def _declared(kube_version: str, addons: Iterable[str], supply: Supply) -> Mapping[str, Component]:
+    if supply.artifacts == "upstream":
+        return {name: component.load(name) for name in CHECKED}
     known = kube_versions()
     if kube_version not in known:
         raise ScenarioError(
@@ -93,8 +107,23 @@ def _declared(kube_version: str, addons: Iterable[str]) -> Mapping[str, Componen
             "name one of them, or add lab/components/kubernetes-<minor>/",
         )
     added = (name for addon in sorted(set(addons)) for name in ADDED.get(addon, ()))
+    asked = {name: _asked(name, version) for name, version in supply.components}
     names = (known[kube_version], *SHARED, *dict.fromkeys(added))
-    return {name: component.load(name) for name in names}
+    return {name: component.load(name) for name in (asked.get(name, name) for name in names)}
+
+
+def _asked(name: str, version: str) -> str:
+    """The component that builds `name` in `version`."""
+    loaded = {one: component.load(one) for one in component.names()}
+    there = {its.version: one for one, its in loaded.items() if its.name == name and name != "kubernetes"}
+    if version in there:
+        return there[version]
+    if there:
+        fix = "name one of them, or add a folder of it to lab/components/"
+        raise ScenarioError(f"{name} {version} cannot be built", f"lab/components/ has {', '.join(sorted(there))}", fix)
+    named = ", ".join(sorted({its.name for its in loaded.values()} - {"kubernetes"}))
+    fix = "name one of them; the version of Kubernetes is a field of the scenario"
+    raise ScenarioError(f"--component {name}={version} names no component", f"there are {named}", fix)
 
 
 def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[str, Path], arch: str) -> None:
@@ -108,11 +137,11 @@ def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[s
             os.link(programs / its.builds[0].program, folder / program)
         for file in its.files.keys() - {inside for one in its.images for inside in one.files.values()}:
             _link(entries[name] / "files" / file, folder / file)
-    top = f"etcd-{declared['etcd'].version}-linux-{arch}"
-    os.link(_tarball("etcd.tar.gz", declared["etcd"], entry=entries["etcd"], top=f"{top}/"), folder / "etcd.tar.gz")
-    os.link(_tarball("cni.tgz", declared["cni-plugins"], entry=entries["cni-plugins"]), folder / "cni.tgz")
-    os.link(_tarball("crictl.tar.gz", declared["crictl"], entry=entries["crictl"]), folder / "crictl.tar.gz")
-    for name, member in PLACEHOLDERS.items():
+    for name, its in declared.items():
+        if archived := ARCHIVES.get(its.name):
+            top = f"etcd-{its.version}-linux-{arch}/" if its.name == "etcd" else ""
+            os.link(_tarball(archived, its, entry=entries[name], top=top), folder / archived)
+    for name, member in PLACEHOLDERS.items() if len(declared) > len(CHECKED) else ():
         if member is None:
             (folder / name).write_text(PLACEHOLDER)
             (folder / name).chmod(0o755)
@@ -147,4 +176,6 @@ def _deviations(declared: Mapping[str, Component], go_version: str) -> tuple[Dev
             why="the nodes' root brings containerd and runc; kubespray fetches these archives all the same",
         ),
     )
+    if len(declared) <= len(CHECKED):
+        return ()
     return general + tuple(deviation for its in declared.values() for deviation in component.deviations(its))

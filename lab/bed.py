@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from lab.errors import ScenarioError
+from lab.errors import BedError, ScenarioError
 from lab.host import HostFacts, NodeNeeds
 from lab.model import Node, Site, Topology
 
@@ -81,6 +81,15 @@ class Meter(Protocol):
         ...
 
 
+@runtime_checkable
+class Outward(Protocol):
+    """An ability that a bed may have: its nodes can reach beyond this host, to fetch what they install."""
+
+    def reach_out(self) -> None:
+        """Let the nodes of a later `up` do so; without this they reach one another and the client alone."""
+        ...
+
+
 class Kind(Protocol):
     """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long.
 
@@ -114,6 +123,14 @@ class Kind(Protocol):
         slot: int | None = None,
         say: Callable[[str], None] = ...,
     ) -> Bed: ...
+
+
+def let_out(bed: Bed) -> None:
+    """Let the nodes of `bed`, which are not up yet, reach beyond this host. Raises BedError where the bed cannot."""
+    if not isinstance(bed, Outward):
+        why = f"nodes of the bed {bed.name} reach one another alone"
+        raise BedError("nodes cannot fetch what they install", why, "install what the lab builds: --artifacts built")
+    bed.reach_out()
 
 
 def weigh(bed: Bed, nodes: tuple[Node, ...], *, before: Mapping[str, float]) -> dict[str, float]:

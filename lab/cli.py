@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import click
 
 from lab import (
     ability,
-    artifacts,
     bed,
     cachedir,
     checkout,
@@ -40,7 +40,7 @@ from lab.reports import planned, progress, terminal
 
 PROJECT = Path(__file__).parent.parent
 BAD_INPUT = 4
-CELL_OPTIONS = ("bed", "engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
+CELL_OPTIONS = ("artifacts", "bed", "engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
 FLAGS = {"no_reuse": "--no-reuse", "resume": "--resume", "failed": "--failed"}
 
 
@@ -62,6 +62,12 @@ def main() -> None:
     """Reproducible integration test lab for kubespray with kube-vip, MetalLB and Cilium."""
 
 
+SUPPLY = (
+    click.option("--artifacts", type=click.Choice(["built", "upstream"]), help="Built by the lab, or fetched by kubespray itself."),
+    click.option("--component", multiple=True, metavar="NAME=VERSION", help="This version of a component: kube-vip=v1.0.0."),
+)
+
+
 def _of_cells(verb: Callable[..., None]) -> Callable[..., None]:
     """The options of a verb that runs cells; pytest's plugin has the same."""
     for option in reversed(
@@ -76,6 +82,7 @@ def _of_cells(verb: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--ref", multiple=True, help="Run this in place of the scenario's refs: v2.25.0, a branch, a commit, pr/7, worktree."
             ),
+            *SUPPLY,
             click.option("--slot", type=int, help="The fixed subnet to use, 0 to 15."),
             click.option("--runs", type=click.Path(path_type=Path), help="Gets a folder per run; default: runs."),
             click.option("--jobs", type=click.IntRange(min=1), help="Sets of nodes at once; default: as many as the host has room for."),
@@ -108,21 +115,10 @@ def run(name: str, **options: object) -> None:
 
 def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
     """Become pytest: its plugins must come before what this process has imported, and its exit code is the run's."""
-    arguments = [
-        sys.executable,
-        "-m",
-        "pytest",
-        str(_scenario(name)),
-        f"--asked={asked}",
-        "--no-header",
-        "-p",
-        "lab.pytest_plugin",
-        "-p",
-        "no:cacheprovider",
-        f"--rootdir={PROJECT}",
-    ]
+    plugins = ("-p", "lab.pytest_plugin", "-p", "no:cacheprovider")
+    arguments = [sys.executable, "-m", "pytest", str(_scenario(name)), f"--asked={asked}", "--no-header", *plugins, f"--rootdir={PROJECT}"]
     arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
-    arguments += [f"--ref={ref}" for ref in options["ref"]]  # type: ignore[attr-defined] # click gives a tuple of `multiple`
+    arguments += [f"--{option}={one}" for option in ("ref", "component") for one in options[option]]  # type: ignore[attr-defined] # tuples
     arguments += [flag for name, flag in FLAGS.items() if options[name]]
     arguments += ["-k", str(options["only"])] if options["only"] else []
     sys.stdout.flush()
@@ -164,18 +160,20 @@ def list_(name: str | None) -> None:
 @click.option("--kubespray", metavar="PATH|URL", help="As a run would be given it; no repository is asked.")
 @click.option("--ref", multiple=True, help="As a run would be given it; no repository is asked.")
 @click.option("--bed", type=click.Choice(bed.names()), help="Nodes of this bed in place of the scenario's.")
+@SUPPLY[0]
+@SUPPLY[1]
 @click.option("--stages", is_flag=True, help="Every run of the installer in full: its command, what it sets, what is verified behind it.")
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs, for how long cells took.")
 @click.option("-k", "only", default="", help="Only cells whose id has this in it.")
 def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool, **asked: Any) -> None:
     """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
-    refs = Refs(repository=asked["kubespray"], instead=asked["ref"])
-    read = scenario.load(_scenario(name), check=ready.installable, refs=refs, bed=asked["bed"])
+    refs, supply = Refs(repository=asked["kubespray"], instead=asked["ref"]), ready.supply(asked["artifacts"], asked["component"])
+    read = scenario.load(_scenario(name), check=partial(ready.installable, supply=supply), refs=refs, bed=asked["bed"])
     cells = tuple(cell for cell in read.cells if only in cell.id)
     if not cells:
         raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
     of = course.courses(cells, reuse=not no_reuse)
-    outlines = {one.longest.id: ready.stages(one.longest) for one in of} if stages else {}
+    outlines = {one.longest.id: ready.stages(one.longest, supply) for one in of} if stages else {}
     predicted = {cell.id: ready.predicted(cell, outlines[one.longest.id]) for one in of if stages for cell in course.prefixes(one.longest)}
     planned.show(
         of,
@@ -194,17 +192,20 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
 @click.option("--stage", "number", type=int, help="Counted from 1, as `spraylab plan --stages` does; default: the last.")
 @click.option("--slot", type=click.IntRange(0, slots.COUNT - 1), default=0, help="Whose addresses; default: 0.")
 @click.option("--scenario", "name", help="Only cells of this scenario.")
-def inventory_(cell: str, *, number: int | None, slot: int, name: str | None) -> None:
+@SUPPLY[0]
+@SUPPLY[1]
+def inventory_(cell: str, *, number: int | None, slot: int, name: str | None, **asked: Any) -> None:
     """Print the inventory that a stage of CELL gets, with the reason of every variable; a part of an id that fits one cell will do."""
     paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
     moved = Refs(repository=checkout.PUBLIC)  # as --kubespray moves them; nothing is asked of it
     found = takehome.find(cell, _cells(paths, Refs()), _cells(paths, moved))
-    ready.installable(found)
-    stages, place = ready.stages(found), slots.slot(slot)
+    ready.installable(found, supply := ready.supply(asked["artifacts"], asked["component"]))
+    stages, place = ready.stages(found, supply), slots.slot(slot)
     stage = takehome.nth(number, stages)
     site = Site(nodes=slots.layout(found.topology, place), slot=place, ssh_config=Path("ssh_config"))
-    versions = artifacts.versions(found.kube_version, plan.addons_of(found))
-    reasons = plan.reasons(found, stage, release.load(found.ref.release), needs=ready.needs(found), versions=versions)
+    versions = ready.versions_of(found, supply)
+    facts, needs = release.load(found.ref.release), ready.needs(found)
+    reasons = plan.reasons(found, stage, facts, needs=needs, versions=versions, supply=supply)
     click.echo(takehome.document(found, stages, stage, site, reasons=reasons), nl=False)
 
 
@@ -216,8 +217,8 @@ def _cells(paths: list[Path], refs: Refs) -> Iterator[Cell]:
 @main.command()
 @click.argument("names", nargs=-1)
 def build(names: tuple[str, ...]) -> None:
-    """Build components (all of them by default) into the cache; what is there is not built again."""
-    wanted = names or component.names()
+    """Build components (by default all but optional ones) into the cache; what is there is not built again."""
+    wanted = names or component.usual()
     with progress.Progress(terminal.console(), last_s={}, cells=0) as shown:
         built = component.build(wanted, on_progress=lambda one: shown(_line(one)))
     for name, path in built.items():

@@ -77,7 +77,7 @@ class Component(datafile.Schema):
     """What component.yaml says.
 
     `sources`: further files, relative to the folder; `expected_s`: first build on 2 cores; `needs_mib`: disk for that
-    build; `aliases`: names the first program is linked under.
+    build; `aliases`: names the first program is linked under; `optional`: built only for a cell that needs it or a run that asks for it.
     """
 
     name: str
@@ -92,6 +92,7 @@ class Component(datafile.Schema):
     overrides: tuple[Override, ...] = ()
     expected_s: float
     needs_mib: int
+    optional: bool = False
     deviations: tuple[Deviation, ...] = ()
 
 
@@ -115,6 +116,11 @@ def _silent(_: Progress) -> None:
 def names(folder: Path = FOLDER) -> tuple[str, ...]:
     """All components that can be built, sorted."""
     return tuple(sorted(path.parent.name for path in folder.glob(f"*/{DECLARATION}")))
+
+
+def usual(folder: Path = FOLDER) -> tuple[str, ...]:
+    """All components but the optional ones, sorted."""
+    return tuple(name for name in names(folder) if not load(name, folder).optional)
 
 
 def load(name: str, folder: Path = FOLDER) -> Component:

@@ -8,11 +8,11 @@ from lab.model import Node, Slot
 MODULES = Path("/lib/modules")
 
 
-def entry_env(node: Node, place: Slot, *, public_key: str, needs: NodeNeeds) -> dict[str, str]:
-    """What the node's entry script reads. The client has no route on: what the nodes send to the world ends there."""
+def entry_env(node: Node, place: Slot, *, public_key: str, needs: NodeNeeds, outward: bool = False) -> dict[str, str]:
+    """What the node's entry script reads. The client has no route on: what nodes send to the world ends there, unless they go outward."""
     return {
         "SPRAYLAB_AUTHORIZED_KEY": public_key,
-        "SPRAYLAB_ROUTE": "" if node.role == "client" else place.client,
+        "SPRAYLAB_ROUTE": "" if node.role == "client" else place.gateway if outward else place.client,
         "SPRAYLAB_CGROUP_DRIVER": needs.cgroup_driver,
         "SPRAYLAB_RESTRICT_OOM": "true" if needs.restrict_oom else "false",
         "SPRAYLAB_CGROUP2": needs.cgroup2,

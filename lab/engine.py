@@ -53,11 +53,11 @@ class Engine:
             image = json.loads(said.strip().splitlines()[-1])["status"]
             self._client.api.tag(image, repository, tag)  # podman 4.3 forgets a tag given to the import
 
-    def make_network(self, name: str, *, subnet: str, gateway: str, labels: Mapping[str, str]) -> None:
-        """Make a bridge that reaches nothing beyond this host."""
+    def make_network(self, name: str, *, subnet: str, gateway: str, labels: Mapping[str, str], internal: bool = True) -> None:
+        """Make a bridge; `internal`: one that reaches nothing beyond this host."""
         ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway)])
         with _asked(f"make the network {name}"):
-            self._client.networks.create(name, driver="bridge", internal=True, ipam=ipam, labels=dict(labels))
+            self._client.networks.create(name, driver="bridge", internal=internal, ipam=ipam, labels=dict(labels))
 
     def start_node(self, spec: NodeSpec) -> None:
         """Make and start the privileged container of `spec`, its /var on a volume of its own."""

@@ -48,7 +48,7 @@ def install(stage: Stage, *, site: Site, playbooks: Playbooks, folder: Path, on_
     if done.rc not in (0, RC_STOPPED, RC_LIMIT) and not any(event.kind in tasks.ENDED for event in events):
         said = (done.stderr or done.stdout).strip()[-tasks.SAID_CHARACTERS :]
         raise InstallError(f"ansible-playbook ended with {done.rc} before any task", said, f"see {folder / 'ansible.log'}")
-    told = outcome(stage, done, tuple(events), init_task=playbooks.init_task)
+    told = outcome(stage, done, tuple(events), init_tasks=playbooks.init_tasks)
     return replace(told, failed_at=f"{told.failed_at} of {playbooks.label}") if told.failed_at else told
 
 
@@ -63,24 +63,25 @@ def event_of(line: str) -> TaskEvent | None:
     return replace(event, said=mask(event.said), task=mask(event.task))
 
 
-def outcome(stage: Stage, done: Completed, events: tuple[TaskEvent, ...], *, init_task: str) -> StageRun:
+def outcome(stage: Stage, done: Completed, events: tuple[TaskEvent, ...], *, init_tasks: tuple[str, ...]) -> StageRun:
     """What `events` say about the run `done`: attempts of kubeadm init are those that were seen to start."""
-    of_init = [event for event in events if event.task.rpartition(" : ")[2] == init_task]
-    began = next((event.at_s for event in of_init if event.kind == "start"), None)
-    ended = next((event for event in of_init if event.kind in tasks.ENDED), None)
-    retries = [event for event in of_init if event.kind == "retry"]
-    ran = began is not None and not (ended and ended.kind in ("skipped", "unreachable"))
-    told = [event for event in (*retries, *([ended] if ended else [])) if event.rc is not None]
-    until_s = ended.at_s if ended else done.started_at_s + done.duration_s
+    of_init = [event for event in events if event.task.rpartition(" : ")[2] in init_tasks]
+    idle = {(event.task, event.node) for event in of_init if event.kind in ("skipped", "unreachable")}
+    of_init = [event for event in of_init if (event.task, event.node) not in idle]
+    starts, retries = ([event for event in of_init if event.kind == kind] for kind in ("start", "retry"))
+    ends = [event for event in of_init if event.kind in tasks.ENDED]
+    told = [event for event in of_init if event.kind in ("retry", *tasks.ENDED) and event.rc is not None]
+    began = starts[0].at_s if starts else None
+    until_s = ends[-1].at_s if len(ends) >= len(starts) > 0 else done.started_at_s + done.duration_s
     stopped = done.rc == RC_STOPPED
     run = StageRun(
         stage=stage.name,
         rc=None if stopped else done.rc,
         duration_s=done.duration_s,
-        attempts=len(retries) + 1 if ran else 0,
-        init_rc=told[-1].rc if ran and told else None,
-        init_s=until_s - began if began is not None and ran else 0.0,
-        stopped_after_s=(until_s - began if began is not None and ran else 0.0) if stopped else None,
+        attempts=len(starts) + len(retries),
+        init_rc=told[-1].rc if starts and told else None,
+        init_s=until_s - began if began is not None else 0.0,
+        stopped_after_s=(until_s - began if began is not None else 0.0) if stopped else None,
         slowest=tasks.slowest(events, until_s=done.started_at_s + done.duration_s),
     )
     return run if done.rc == 0 else _failed(run, tasks.failure(events), outside="" if stopped else mask(done.stderr.strip()))

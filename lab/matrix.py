@@ -85,8 +85,8 @@ class LeftOutCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """All results of one run. `how`: what they share and in which order they came; `host`: fact -> value, for who compares runs of
-    two machines."""
+    """All results of one run. `how`: what they share and in which order they came; `supply`: where what was installed came from and in
+    which versions, as far as that was asked for; `host`: fact -> value, for who compares runs of two machines."""
 
     lab_version: str
     run: str
@@ -97,6 +97,7 @@ class Matrix:
     cells: tuple[CellResult, ...]
     left_out: tuple[LeftOutCell, ...] = ()
     how: str = ""
+    supply: str = ""
 
 
 def write(matrix: Matrix, folder: Path) -> Path:

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate
-from pathlib import Path
-from typing import Literal
 
-from lab.datafile import Schema, dump_yaml, load_yaml, read
+from lab import deviation, fileserver
+from lab.datafile import dump_yaml, load_yaml
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
 from lab.model import ADDONS, Cell, Deviation, Endpoint, Stage
 from lab.release import Release, load
+from lab.supply import Supply
 
-DEVIATIONS = Path(__file__).parent / "data" / "deviations.yaml"
 # What turns an addon on, under kubespray's names; addresses enter with the site's slot, in the inventory.
 ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
     "kube-vip": {
@@ -27,50 +25,9 @@ ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
     "cilium": {"kube_network_plugin": "cilium", "cilium_kube_proxy_replacement": "strict", "kube_proxy_remove": True},
 }
 NETWORK_ADDONS = frozenset({"cilium"})
+OWN = Supply()
+ASKED_FOR = "the run asks for this version (--component)"
 DEPARTS = "departs from the release: "  # how the reason of a variable begins that is not the release's own
-
-
-class ChangeSchema(Schema):
-    """What the release has and what the lab uses instead."""
-
-    released: object
-    used: object
-
-
-class GroupSchema(Schema):
-    """Variables that depart for one reason."""
-
-    why: str
-    when: Literal["always", "plain-network", "without-network", "cilium", "workers-by-node"]
-    source: Literal["any", "kubespray"]
-    variables: dict[str, ChangeSchema]
-
-
-class ComponentSchema(Schema):
-    """A component that may be there in another version, and the variable that says which."""
-
-    variable: str
-    why: str
-
-
-class NeedSchema(Schema):
-    """What a field of NodeNeeds asks for, and the variable that carries it. `addon`: the one that has the need, empty when every node
-    has it; `besides`: what else has to change then."""
-
-    what: str
-    variable: str
-    released: object
-    why: str
-    addon: str = ""
-    besides: dict[str, ChangeSchema] = {}
-
-
-class DeviationsSchema(Schema):
-    """data/deviations.yaml."""
-
-    groups: list[GroupSchema]
-    components: dict[str, ComponentSchema]
-    needs: dict[Literal["cgroup_driver", "feature_gates", "nofile", "nproc", "restrict_oom", "cgroup2"], NeedSchema]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +41,32 @@ class Departure:
     why: str
 
 
-def check(cell: Cell) -> None:
+def check(cell: Cell, supply: Supply = OWN) -> None:
     """Raise ScenarioError, with all reasons, when `cell` asks for what cannot be installed."""
     release = load(cell.ref.release)
     wrong: list[str] = []
     if cell.topology.control_planes % 2 == 0:  # each carries a member of etcd; kubespray refuses an even number too
         wrong.append(f"topology {cell.topology} gives etcd an even number of members")
-    if not release.supports(cell.kube_version):
+    looked_up = cell.ref.commit or cell.ref.source != "kubespray" or cell.ref.name in (release.name, release.tag)
+    if looked_up and not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
-    if cell.ref.source == "kubespray" and not release.file_urls:
-        wrong.append(f"{release.tag} downloads by HTTP only, and nodes have no network that reaches out")
+    if supply.of(cell.ref) == "upstream" and cell.ref.source == "replica":
+        wrong.append("the replica installs what the lab builds and nothing else")
+    by_program = cell.ref.source == "kubespray" and release.cilium.installer == "cilium-cli"
+    if by_program and supply.of(cell.ref) == "built" and "cilium" in addons_of(cell):
+        wrong.append(
+            f"{release.tag} installs Cilium by cilium-cli, of which no version can be had as a Go module; --artifacts upstream has it"
+        )
     if wrong:
         fix = "change the scenario: 1cp, 3cp, 3cp+1w ... can be installed"
         raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), fix)
 
 
-def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> tuple[Stage, ...]:
+def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply = OWN) -> tuple[Stage, ...]:
     """The runs of the installer, first to last; the addons of a stage are all that are on after it.
 
     The first stages of an ordering are the stages of the ordering that ends there: every prefix is a cell of its own.
-    versions: component name -> the version that nodes get.
+    versions: component name -> the version that nodes get, where it is not the release's own; supply: where that comes from.
     """
     return tuple(
         Stage(
@@ -111,18 +74,20 @@ def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[
             name="+".join(added) or "base",
             addons=on,
             endpoint=endpoint(cell, on),
-            variables=_variables(cell, on, _departures(cell, on, release, needs=needs, versions=versions)),
+            variables=_variables(cell, on, release, _departures(cell, on, release, needs=needs, versions=versions, supply=supply)),
         )
         for index, (added, on) in enumerate(zip(cell.ordering, _on(cell.ordering), strict=True))
     )
 
 
-def deviations(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> tuple[Deviation, ...]:
+def deviations(
+    cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply = OWN
+) -> tuple[Deviation, ...]:
     """Every departure of `cell` from what `release` ships or defaults to, with its reasons; sorted."""
     changed = dict(cell.variables)
     departures: list[Departure] = []
     for on in _on(cell.ordering):
-        of_stage = _departures(cell, on, release, needs=needs, versions=versions)
+        of_stage = _departures(cell, on, release, needs=needs, versions=versions, supply=supply)
         departures += [one for one in of_stage if one.variable not in changed and one not in departures]
     used = _values(departures)
     told = {
@@ -139,9 +104,12 @@ def deviations(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapp
     return tuple(told[what] for what in sorted(told))
 
 
-def reasons(cell: Cell, stage: Stage, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> Mapping[str, str]:
+def reasons(
+    cell: Cell, stage: Stage, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply = OWN
+) -> Mapping[str, str]:
     """Variable of `stage` -> why it has its value: the Kubernetes, the addons, the mitigations, then what departs from the release."""
-    departures = [one for one in _departures(cell, stage.addons, release, needs=needs, versions=versions) if one.variable]
+    found = _departures(cell, stage.addons, release, needs=needs, versions=versions, supply=supply)
+    departures = [one for one in found if one.variable]
     departs: dict[str, str] = {}
     for one in departures:
         before = departs.get(one.variable)
@@ -178,27 +146,28 @@ def endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
     return "node" if late else cell.endpoint
 
 
-def _variables(cell: Cell, on: tuple[str, ...], departures: list[Departure]) -> dict[str, object]:
+def _variables(cell: Cell, on: tuple[str, ...], release: Release, departures: list[Departure]) -> dict[str, object]:
     """What the installer is told: departures, then the addons, then what the cell itself changes."""
-    variables: dict[str, object] = {"kube_version": cell.kube_version, **_values(departures)}
+    variables: dict[str, object] = {"kube_version": release.written(cell.kube_version), **_values(departures)}
     for name in on:
         variables.update(ADDON_VARIABLES[name])
+    if "cilium" in on:
+        variables["cilium_kube_proxy_replacement"] = release.cilium.kube_proxy_replacement[0]
     variables.update({name: load_yaml(value) for name, value in cell.variables})
     return variables
 
 
-@cache
-def _known() -> DeviationsSchema:
-    return read(DEVIATIONS, DeviationsSchema)
-
-
-def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: NodeNeeds, versions: Mapping[str, str]) -> list[Departure]:
-    known = _known()
-    groups = [group for group in known.groups if _applies(group, cell, on)]
+def _departures(
+    cell: Cell, on: tuple[str, ...], release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply
+) -> list[Departure]:
+    known = deviation.known()
+    place = fileserver.instead if serves_files(cell, supply) else lambda value: value
     found = [
-        Departure(what=name, variable=name, released=change.released, used=change.used, why=group.why)
-        for group in groups
+        Departure(what=name, variable=name, released=change.released, used=supply.filled(place(change.used)), why=group.why)
+        for group in known.groups
+        if _applies(group, cell, on, supply)
         for name, change in group.variables.items()
+        if release.defaults.get(name, change.released) != change.used
     ]
     if cell.kube_version != release.kube_version:
         why = "the cell asks for this version; the release defaults to another"
@@ -209,13 +178,26 @@ def _departures(cell: Cell, on: tuple[str, ...], release: Release, *, needs: Nod
         shipped, there = release.version(name, cell.kube_version), versions.get(name)
         used = name in on or name not in ADDONS
         if used and there is not None and there != shipped:
-            found.append(Departure(what=f"{name} version", variable=component.variable, released=shipped, used=there, why=component.why))
+            why = ASKED_FOR if name in dict(supply.components) else component.why
+            found.append(_other_version(name, component, release, shipped=shipped, there=there, why=why))
     for field, need in known.needs.items():
         found += _needed(need, getattr(needs, field)) if not need.addon or need.addon in on else []
     return found
 
 
-def _needed(need: NeedSchema, asked: object) -> list[Departure]:
+def serves_files(cell: Cell, supply: Supply) -> bool:
+    """Whether nodes of `cell` have to fetch artifacts by HTTP, for its playbooks take no file:// URLs."""
+    return cell.ref.source == "kubespray" and supply.of(cell.ref) == "built" and not load(cell.ref.release).file_urls
+
+
+def _other_version(name: str, component: deviation.ComponentSchema, release: Release, *, shipped: str, there: str, why: str) -> Departure:
+    """Images are tagged with a v in every release, whatever their versions are written like."""
+    variable = release.kube_vip.version_variable if name == "kube-vip" else component.variable
+    used = there if variable.endswith("_tag") else release.written(there)
+    return Departure(what=f"{name} version", variable=variable, released=shipped, used=used, why=why)
+
+
+def _needed(need: deviation.NeedSchema, asked: object) -> list[Departure]:
     asked = list(asked) if isinstance(asked, tuple) else asked
     if not asked or asked == need.released:
         return []
@@ -225,7 +207,7 @@ def _needed(need: NeedSchema, asked: object) -> list[Departure]:
     return [Departure(what=need.what, variable=need.variable, released=need.released, used=asked, why=need.why), *besides]
 
 
-def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
+def _applies(group: deviation.GroupSchema, cell: Cell, on: tuple[str, ...], supply: Supply) -> bool:
     holds = {
         "always": True,
         "plain-network": has_plain_network(cell, on),
@@ -233,7 +215,8 @@ def _applies(group: GroupSchema, cell: Cell, on: tuple[str, ...]) -> bool:
         "cilium": "cilium" in on,
         "workers-by-node": cell.topology.workers > 0 and endpoint(cell, on) == "node",
     }
-    return group.source in ("any", cell.ref.source) and holds[group.when]
+    fits = group.source in ("any", cell.ref.source) and group.artifacts in ("any", supply.of(cell.ref))
+    return fits and holds[group.when]
 
 
 def _values(departures: list[Departure]) -> dict[str, object]:

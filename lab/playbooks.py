@@ -22,24 +22,27 @@ Run = Callable[..., Completed]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbooks:
     """What the installer runs. `ansible_playbook`: how that program is started; `env`: added to its environment;
-    `arguments`: added to its command line; `init_task`: name of the task that runs kubeadm init; `label`: for reports."""
+    `arguments`: added to its command line; `init_tasks`: names of the tasks that run kubeadm init; `label`: for reports."""
 
     cluster: Path
     ansible_playbook: tuple[str, ...]
     label: str
-    init_task: str
+    init_tasks: tuple[str, ...]
     arguments: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+
+
+def replicas() -> tuple[str, ...]:
+    """The releases that the replica knows, sorted."""
+    return tuple(sorted(path.stem for path in (REPLICA / "releases").glob("*.yml")))
 
 
 def replica(facts: Release) -> Playbooks:
     """The replica of the release with those facts, run by the Ansible that is installed with the lab. Raises InstallError without it."""
     variables = REPLICA / "releases" / f"{facts.name}.yml"
     if not variables.exists():
-        there = ", ".join(sorted(path.stem for path in variables.parent.glob("*.yml")))
-        raise InstallError(
-            f"the replica does not know {facts.name}", f"{variables.parent} has {there}", "name one of them, or add its file"
-        )
+        why = f"{variables.parent} has {', '.join(replicas())}"
+        raise InstallError(f"the replica does not know {facts.name}", why, "name one of them, or add its file")
     program = Path(sys.executable).parent / "ansible-playbook"
     if not program.exists():
         raise InstallError(
@@ -49,7 +52,7 @@ def replica(facts: Release) -> Playbooks:
         cluster=REPLICA / "cluster.yml",
         ansible_playbook=(sys.executable, str(program)),
         label=f"replica of {facts.name}",
-        init_task=facts.kubeadm_init.task,
+        init_tasks=facts.kubeadm_init.tasks,
         arguments=("-e", f"@{variables}"),
     )
 
@@ -75,7 +78,7 @@ def kubespray(ref: Ref, repository: str, *, start: Run = run) -> Playbooks:
         cluster=tree / "cluster.yml",
         ansible_playbook=(str(python), str(python.parent / "ansible-playbook")),
         label=ref.label,
-        init_task=facts.kubeadm_init.task,
+        init_tasks=facts.kubeadm_init.tasks,
     )
 
 

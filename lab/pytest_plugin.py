@@ -20,6 +20,7 @@ from lab.refs import Refs
 from lab.reports import progress, terminal
 from lab.runs import Asked
 from lab.scenario import Scenario
+from lab.supply import Supply
 
 FOLDER = "scenarios"  # YAML files of folders of this name, and those named on the command line, are scenarios
 INTERRUPTED = 130  # what a shell reports for Ctrl-C; pytest's own 2 means UNKNOWN here
@@ -49,6 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ref", action="append", help="run this ref in place of the scenario's: v2.25.0, branch, commit, pr/7, worktree, replica@..."
     )
+    group.addoption("--artifacts", choices=("built", "upstream"), help="what is installed: built by the lab, or fetched by kubespray")
+    group.addoption("--component", action="append", metavar="NAME=VERSION", help="this version of a component, such as kube-vip=v1.0.0")
     group.addoption("--slot", type=int, help="the fixed subnet to use, 0 to 15; default: the first free one")
     group.addoption("--runs", type=Path, default=RUNS, metavar="FOLDER", help="gets a folder per run; default: runs")
     group.addoption("--jobs", type=int, help="how many sets of nodes at once; default: as many as memory and cores allow")
@@ -78,7 +81,8 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator["CellItem"]:
         """Yield an item per cell, those left out with the reason to skip them. What is wrong is told once, after collection."""
         try:
-            read = scenario.load(self.path, check=ready.installable, refs=_refs(self.config), bed=self.config.option.bed)
+            check = partial(ready.installable, supply=_supply(self.config))
+            read = scenario.load(self.path, check=check, refs=_refs(self.config), bed=self.config.option.bed)
         except LabError as error:
             self.config.stash[_PROBLEMS].append(str(error))
             return
@@ -104,6 +108,11 @@ def _refs(config: pytest.Config) -> Refs:
             repository=option.kubespray, instead=option.ref or (), look_up=not option.collectonly, say=partial(_say, config)
         )
     return config.stash[_REFS]
+
+
+def _supply(config: pytest.Config) -> Supply:
+    """Where what is installed comes from in this session."""
+    return ready.supply(config.option.artifacts, config.option.component or ())
 
 
 def _say(config: pytest.Config, said: str) -> None:
@@ -155,7 +164,7 @@ class _Session:
     def __init__(self, config: pytest.Config, items: list[CellItem], stack: ExitStack) -> None:
         option = config.option
         self._capture = config.pluginmanager.getplugin("capturemanager")
-        options = Options(**{name: getattr(option, name) for name in OPTIONS})
+        options = Options(**{name: getattr(option, name) for name in OPTIONS}, supply=_supply(config))
         scenarios = list(dict.fromkeys(item.scenario for item in items))
         asked = Asked(
             scenarios=tuple(one.name for one in scenarios),

@@ -1,20 +1,22 @@
 """What a run is asked, and whether this host can do it: all that would stop its cells is told before anything is made."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import artifacts, bed, cachedir, checkout, component, host, plan, playbooks, preflight, release, slots, toolchain
+from lab import artifacts, bed, cachedir, checkout, component, host, plan, playbooks, preflight, release, slots, toolchain, upstream
 from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Prediction, Site, Stage
 from lab.run import Keep
 from lab.schedule import Need
+from lab.supply import Supply, parse
 from lab.watch import Patience
 
 FOLDER = Path("runs")
 RUN_BYTES = cachedir.GIB  # evidence of a cell is under 2 MiB, its nodes' volumes some hundred
+DOWNLOADS = "downloads"  # kind of the cache: what kubespray fetched, under its own names
 SPARE_MIB = 1024.0  # of the host's free memory that nodes are not given
 
 
@@ -23,7 +25,7 @@ class Options:
     """What a run is asked. `kubespray`: path or URL of its repository, None for the public one; `runs`: the folder that gets one
     folder per run; `slot`: None takes a free one per course; `jobs`: how many courses at once, None as many as the host has room for;
     `reuse`: cells share the stages they have in common; `seed`: shuffles the courses; `going_on`: with the newest run of the same
-    scenarios, `failed`: and runs its red cells again."""
+    scenarios, `failed`: and runs its red cells again; `supply`: where what is installed comes from."""
 
     engine: Choice = "auto"
     patience: Patience = "early"
@@ -36,6 +38,7 @@ class Options:
     seed: int | None = None
     going_on: bool = False
     failed: bool = False
+    supply: Supply = field(default_factory=Supply)
 
     @property
     def limit(self) -> int | None:
@@ -43,12 +46,18 @@ class Options:
         return 1 if self.slot is not None else self.jobs
 
 
-def installable(cell: Cell) -> None:
+def supply(source: str | None, components: Iterable[str]) -> Supply:
+    """What `--artifacts` and `--component` ask for. Raises ScenarioError when one of them cannot be read."""
+    return parse(source, components, downloads=str(cachedir.root() / DOWNLOADS))
+
+
+def installable(cell: Cell, supply: Supply = plan.OWN) -> None:
     """Raise ScenarioError when `cell` asks for what cannot be installed or built."""
-    plan.check(cell)
-    if cell.kube_version not in (known := artifacts.kube_versions()):
-        why = f"lab/components/ builds {', '.join(sorted(known))}"
-        raise ScenarioError(f"Kubernetes {cell.kube_version!r} cannot be built", why, "name one of them")
+    plan.check(cell, supply)
+    if cell.ref.source == "replica" and cell.ref.release not in playbooks.replicas():
+        why = f"it is written for {', '.join(playbooks.replicas())}"
+        raise ScenarioError(f"there is no replica of {cell.ref.name}", why, "name one of them, or the release of kubespray itself")
+    versions_of(cell, supply)
 
 
 def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None] = lambda _: None) -> None:
@@ -61,13 +70,15 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
         why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
         raise HostError("not enough room on the disk for a run", why, "make room there, or run in a folder on a larger disk")
-    asked = {(cell.kube_version, plan.addons_of(cell)) for cell in wanted}
-    missing = {name for kube_version, addons in asked for name in artifacts.missing(kube_version, addons)}
+    asked = {(cell.kube_version, plan.addons_of(cell), options.supply.settled(cell.ref)) for cell in wanted}
+    missing = {name for one in asked for name in artifacts.missing(*one)}
     if missing:
         toolchain.program(toolchain.find())
     for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
         say(f"making the files and the Ansible of {ref.label} ready")
         playbooks.kubespray(ref, options.kubespray or checkout.PUBLIC)
+    if any(options.supply.of(cell.ref) == "upstream" for cell in wanted):
+        upstream.check()
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
     needed += sum(bed.find(name).room_bytes() for name in {cell.bed for cell in wanted})
     if needed:
@@ -85,10 +96,15 @@ def needs(cell: Cell) -> NodeNeeds:
     return bed.find(cell.bed).needs(host.facts())
 
 
-def stages(cell: Cell) -> tuple[Stage, ...]:
+def versions_of(cell: Cell, supply: Supply = plan.OWN) -> Mapping[str, str]:
+    """Component -> version of what nodes of `cell` get, where it is not the release's own. Raises ScenarioError when it cannot be had."""
+    return artifacts.versions(cell.kube_version, plan.addons_of(cell), supply.settled(cell.ref))
+
+
+def stages(cell: Cell, supply: Supply = plan.OWN) -> tuple[Stage, ...]:
     """The runs of the installer that `cell` would be on this host."""
-    versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
-    return plan.stages(cell, release.load(cell.ref.release), needs=needs(cell), versions=versions)
+    facts, versions = release.load(cell.ref.release), versions_of(cell, supply)
+    return plan.stages(cell, facts, needs=needs(cell), versions=versions, supply=supply)
 
 
 def predicted(cell: Cell, made: tuple[Stage, ...]) -> tuple[Prediction, ...]:

@@ -5,58 +5,75 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from lab.datafile import Schema, read
+from lab.datafile import Schema, decode, read
 
+V = TypeVar("V")
 FOLDER = Path(__file__).parent / "data" / "releases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeadmInit:
-    """How the release runs kubeadm init: its task's name, seconds per attempt, the most attempts that really start,
-    seconds between them, and the exit code of an attempt that is not done in time."""
+    """How the release runs kubeadm init. `tasks`: what tasks that run it are called, its first try first; `timeout_s`: seconds per attempt,
+    ended by timeout(1); `attempts`: the most that really start, `delay_s` between them; `preflight`: which of kubeadm's own checks it
+    ignores, all or those that a variable names: then a further attempt is refused for what the first one left; `own_wait_s`: after how
+    long kubeadm itself gives up."""
 
-    task: str
+    tasks: tuple[str, ...]
     timeout_s: int
     attempts: int
     delay_s: int
-    rc: int
+    preflight: Literal["all", "named"]
+    own_wait_s: int | Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeVip:
     """How the release sets kube-vip up. `conf`: the kubeconfig that the first control plane's mounts while kubeadm init runs;
-    `prefix_setting`: the name under which its manifest tells the VIP's prefix."""
+    `prefix_setting`: the name under which its manifest tells the VIP's prefix; `version_variable`: which variable says its version."""
 
     conf: str
     prefix_setting: str
+    version_variable: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cilium:
+    """How the release sets Cilium up. `installer`: by manifests of its own, or by the program cilium-cli; `kube_proxy_replacement`: values
+    of cilium_kube_proxy_replacement that turn it on, the one to use first; `one_operator_on_one_node`: whatever is asked."""
+
+    installer: Literal["manifests", "cilium-cli"]
+    kube_proxy_replacement: tuple[object, ...]
+    one_operator_on_one_node: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """`name` as references say it, `tag` and `commit` as its repository does; `kube_version` is its default; `file_urls`:
-    whether its download role takes file:// URLs, which feed a node without a network; `kube_proxy_replacement`: values of
-    cilium_kube_proxy_replacement that turn it on; `one_operator_on_one_node`: of Cilium, whatever is asked;
-    `defaults`: variable -> its default."""
+    """`name` as references say it, `tag` and `commit` as its repository does; `kube_version` is its default; `v_in_versions`: whether
+    its variables say versions with a v; `file_urls`: whether its download role takes file:// URLs; `defaults`: variable -> its default."""
 
     name: str
     tag: str
     commit: str
     kube_version: str
     kube_version_min: str
+    v_in_versions: bool
     versions: Mapping[str, str | Mapping[str, str]]
     kubeadm_init: KubeadmInit
     file_urls: bool
     kube_vip: KubeVip
-    kube_proxy_replacement: tuple[object, ...]
-    one_operator_on_one_node: bool
+    cilium: Cilium
     defaults: Mapping[str, object]
 
     def version(self, component: str, kube_version: str) -> str:
         """What the release ships of `component` for `kube_version`; KeyError when it does not know that component."""
         shipped = self.versions[component]
-        return shipped if isinstance(shipped, str) else shipped[minor(kube_version)]
+        return shipped if isinstance(shipped, str) else of_minor(shipped, kube_version)
+
+    def written(self, version: str) -> str:
+        """`version`, such as v1.29.5, as a variable of this release says it."""
+        return version if self.v_in_versions else version.removeprefix("v")
 
     def supports(self, kube_version: str) -> bool:
         """Whether `kube_version` is not older than the release's minimum and of no newer minor than its default."""
@@ -68,11 +85,12 @@ class Release:
 class InitSchema(Schema):
     """`kubeadm_init` of a release file."""
 
-    task: str
+    tasks: list[str]
     timeout_s: int
     attempts: int
     delay_s: int
-    rc: int
+    preflight: Literal["all", "named"]
+    own_wait_s: int | dict[str, int]
 
 
 class KubeVipSchema(Schema):
@@ -80,6 +98,15 @@ class KubeVipSchema(Schema):
 
     conf: Literal["admin.conf", "super-admin.conf"]
     prefix_setting: Literal["vip_cidr", "vip_subnet"]
+    version_variable: Literal["kube_vip_image_tag", "kube_vip_version"]
+
+
+class CiliumSchema(Schema):
+    """`cilium` of a release file."""
+
+    installer: Literal["manifests", "cilium-cli"]
+    kube_proxy_replacement: list[str | bool]
+    one_operator_on_one_node: bool
 
 
 class ReleaseSchema(Schema):
@@ -89,12 +116,12 @@ class ReleaseSchema(Schema):
     commit: str
     kube_version: str
     kube_version_min: str
+    v_in_versions: bool = True
     versions: dict[str, str | dict[str, str]]
     kubeadm_init: InitSchema
     file_urls: bool = True
     kube_vip: KubeVipSchema
-    cilium_kube_proxy_replacement: list[str | bool]
-    cilium_one_operator_on_one_node: bool
+    cilium: CiliumSchema
     defaults: dict[str, object]
 
 
@@ -114,12 +141,12 @@ def load(release: str, *, folder: Path = FOLDER) -> Release:
         commit=schema.commit,
         kube_version=schema.kube_version,
         kube_version_min=schema.kube_version_min,
+        v_in_versions=schema.v_in_versions,
         versions=schema.versions,
-        kubeadm_init=KubeadmInit(**schema.kubeadm_init.model_dump()),
+        kubeadm_init=decode(KubeadmInit, schema.kubeadm_init.model_dump()),
         file_urls=schema.file_urls,
         kube_vip=KubeVip(**schema.kube_vip.model_dump()),
-        kube_proxy_replacement=tuple(schema.cilium_kube_proxy_replacement),
-        one_operator_on_one_node=schema.cilium_one_operator_on_one_node,
+        cilium=decode(Cilium, schema.cilium.model_dump()),
         defaults=schema.defaults,
     )
 
@@ -137,6 +164,12 @@ def names(*, folder: Path = FOLDER) -> tuple[str, ...]:
 def minor(kube_version: str) -> str:
     """`v1.29.5` -> `v1.29`."""
     return ".".join(kube_version.split(".")[:2])
+
+
+def of_minor(values: Mapping[str, V], kube_version: str) -> V:
+    """The value for the minor version of `kube_version`; where there is none, that of the nearest one."""
+    wanted = numbers(kube_version)[1]
+    return values[min(values, key=lambda one: abs(numbers(one)[1] - wanted))]
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -20,11 +20,12 @@ class Earlier:
     kept: tuple[CellResult, ...]
 
 
-def find(runs: Path, *, scenarios: tuple[str, ...], patience: str, failed: bool, refs: Mapping[str, str]) -> Earlier:
+def find(runs: Path, *, scenarios: tuple[str, ...], patience: str, failed: bool, refs: Mapping[str, str], supply: str = "") -> Earlier:
     """The newest run of the same scenarios below `runs`; every result stands, or with `failed` those that are not red.
 
     refs: cell id -> what reports call its ref now; a result of another commit, from before a branch moved, does not stand.
-    Raises ScenarioError when there is none, or when it was run with another patience.
+    supply: what was asked for of what is installed. Raises ScenarioError when there is none, or when it was run with another patience or
+    supply.
     """
     for path in sorted(runs.glob(f"*/{matrix.FILE}"), reverse=True):
         found = matrix.read(path)
@@ -33,6 +34,9 @@ def find(runs: Path, *, scenarios: tuple[str, ...], patience: str, failed: bool,
         if found.patience != patience:
             why = f"it was run with --patience={found.patience}, this one would be with --patience={patience}"
             raise ScenarioError(f"run {path.parent.name} cannot be gone on with", why, "give the same --patience, or begin a new run")
+        if found.supply != supply:
+            why = f"it was run with {found.supply or 'neither --artifacts nor --component'}, this one would be with {supply or 'neither'}"
+            raise ScenarioError(f"run {path.parent.name} cannot be gone on with", why, "give the same of both, or begin a new run")
         same = (one for one in found.cells if refs.get(one.id, one.ref) == one.ref)
         kept = tuple(one for one in same if not failed or one.verdict.outcome in GREEN)
         return Earlier(folder=path.parent, kept=kept)

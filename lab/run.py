@@ -22,6 +22,7 @@ from lab import (
     course,
     disturbance,
     evidence,
+    fileserver,
     host,
     hostload,
     inventory,
@@ -45,6 +46,7 @@ from lab.model import Cell, CheckResult, Outcome, Site, Stage, Verdict
 from lab.over import Over
 from lab.result import CELLS, Seen
 from lab.stagerun import Reporter, run_stage
+from lab.supply import Supply
 from lab.watch import Patience
 
 Keep = Literal["never", "failure", "always"]
@@ -53,8 +55,9 @@ TRACE = "error.txt"  # of a cell in which the lab itself failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """What the courses of one run share. `folder`: runs/<time>; `kubespray`: path or URL of its repository; `slot`: None
-    takes a free one; `building`: held while components are built, so that two courses do not wait on the same compiler unseen."""
+    """What the courses of one run share. `folder`: runs/<time>; `kubespray`: path or URL of its repository; `slot`: None takes a free one;
+    `supply`: where what is installed comes from; `building`: held while components are built, so that two courses do not wait on the
+    same compiler unseen."""
 
     run_id: str
     folder: Path
@@ -67,6 +70,7 @@ class Lab:
     keep: Keep = "never"
     kubespray: str = checkout.PUBLIC
     slot: int | None = None
+    supply: Supply = field(default_factory=Supply)
     because: Mapping[str, str] = field(default_factory=dict)
 
     def reporter(self, of: Course) -> Reporter:
@@ -121,18 +125,19 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
     needs, seen.deviations = bed.find(cell.bed).needs(host.facts()), {one.id: one.ref.deviations for one in of.cells}
     with ExitStack() as stack:
         with lab.building, lab.journal.step(cell.id, "components"):
-            made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=partial(_built, lab.reporter(of)))
+            supply = lab.supply.settled(cell.ref)
+            made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), supply, on_progress=partial(_built, lab.reporter(of)))
         source = _playbooks(cell, facts, lab)
-        stages = plan.stages(cell, facts, needs=needs, versions=made.versions)
-        seen.deviations = {
-            one.id: (*one.ref.deviations, *made.deviations, *plan.deviations(one, facts, needs=needs, versions=made.versions))
-            for one in of.cells
-        }
+        departs = partial(plan.deviations, release=facts, needs=needs, versions=made.versions, supply=supply)
+        stages = plan.stages(cell, facts, needs=needs, versions=made.versions, supply=supply)
+        seen.deviations = {one.id: (*one.ref.deviations, *made.deviations, *departs(one)) for one in of.cells}
         site, nodes = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
         site = replace(site, api_port=inventory.api_port(stages[0]))
         seen.predicted = {one.id: preflight.predict(one, facts, stages[: len(one.ordering)], site) for one in of.cells}
         if plan.has_plain_network(cell, stages[0].addons):
             network.place(site)
+        if plan.serves_files(cell, supply):
+            fileserver.place(site)
         for stage in stages:
             lab.over.check()
             judged = _judged(of, stage, lab, seen, site=site, nodes=nodes, source=source)
@@ -226,6 +231,8 @@ def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -
         slot=lab.slot,
         say=tell.say,
     )
+    if lab.supply.of(cell.ref) == "upstream":
+        bed.let_out(made)
     seen.limits = made.limits()
     interrupted = False
     try:

@@ -117,7 +117,9 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
     began_s, earlier = now_s(), None
     if options.going_on or options.failed:
         refs = {cell.id: cell.ref.label for cell in asked.cells}
-        earlier = resume.find(options.runs, scenarios=asked.scenarios, patience=options.patience, failed=options.failed, refs=refs)
+        earlier = resume.find(
+            options.runs, scenarios=asked.scenarios, patience=options.patience, failed=options.failed, refs=refs, supply=str(options.supply)
+        )
     kept = earlier.kept if earlier else ()
     left = [cell for cell in asked.cells if cell.id not in {one.id for one in kept}]
     of = list(courses(left, reuse=options.reuse))
@@ -170,7 +172,8 @@ def _empty(options: Options, asked: Asked, name: str, *, engine: Engine | None, 
         run=name,
         scenarios=asked.scenarios,
         patience=options.patience,
-        how=f"{shared}, {order}",
+        how="; ".join(part for part in (f"{shared}, {order}", str(options.supply)) if part),
+        supply=str(options.supply),
         host=_host(engine),
         started_at_s=began_s,
         cells=(),
@@ -189,6 +192,7 @@ def _lab(options: Options, folder: Path, written: Journal, *, engine: Engine | N
         keep=options.keep,
         kubespray=options.kubespray or checkout.PUBLIC,
         slot=options.slot,
+        supply=options.supply,
         because=because,
     )
 

@@ -106,6 +106,7 @@ class ScenarioSchema(Schema):
     name: str
     about: str
     upstream: list[str] = []
+    impossible: Literal["error", "left-out"] = "error"
     defaults: BlockSchema = BlockSchema()
     mitigations: dict[MitigationName, MitigationSchema] = {}
     cells: list[BlockSchema]
@@ -148,8 +149,9 @@ def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None,
     """The scenario of the file at `path`.
 
     check: called with each cell that would run; its ScenarioErrors are collected and told together. refs: reads what the file names,
-    and may have others in its place; cells that those others cannot install are then left out. bed: whose nodes are used in place of
-    those that the file names. Raises ScenarioError with every problem found, or the LabError of a ref that means nothing.
+    and may have others in its place; cells that those others cannot install are left out, as all are where the file says so. bed: whose
+    nodes are used in place of those that the file names. Raises ScenarioError with every problem found, or the LabError of a ref that
+    means nothing.
     """
     schema, refs = read(path, ScenarioSchema), refs or Refs()
     instead = refs.in_place_of(text for block in (schema.defaults, *schema.cells) for text in block.refs or [])
@@ -160,11 +162,11 @@ def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None,
     left_out = {cell.id: rule.because for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, moved=moved)}
     wrong = {name: said for name, (cell, _) in cells.items() if name not in left_out and (said := _wrong(cell, check))}
     runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out and name not in wrong)
-    problems = _references(schema)
+    problems, lenient = _references(schema), refs.given or schema.impossible == "left-out"
     if not problems:  # else cells are missing because of these
         problems += _known(schema)
         problems += [] if cells.keys() - left_out.keys() else ["no cell is left to run"]
-    if problems := [*problems, *(dict.fromkeys(wrong.values()) if not (refs.given and runs) else ())]:
+    if problems := [*problems, *(dict.fromkeys(wrong.values()) if not (lenient and runs) else ())]:
         raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), "correct the file; docs/formats.md shows every field")
     return Scenario(
         name=schema.name,

@@ -52,7 +52,7 @@ def run_stage(
         stop=stop,
         patience=patience,
         write=partial(_sampled, tell),
-        init_task=playbooks.init_task,
+        init_tasks=playbooks.init_tasks,
     )
 
     def heard(event: TaskEvent) -> None:

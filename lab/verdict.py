@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lab.model import Cell, CheckResult, Outcome, StageRun, Verdict
-from lab.release import KubeadmInit
+from lab.release import KubeadmInit, of_minor
 from lab.signature import Matched
 
 TIMEOUT_VARIABLE = "kubeadm_init_timeout"
+RC_TIMEOUT = 124  # of timeout(1)
 LOOK_FIRST = ("kube-vip-log", "kubelet-journal", "containers", "apiserver-log", "kubelet-state", "load")
 LOOK_AT = 6  # more files than that nobody opens
 _DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[smhd]?)\s*")
@@ -19,11 +20,19 @@ _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}  # as timeout(1) reads
 
 
 def would_end(init: KubeadmInit, cell: Cell) -> str:
-    """How kubeadm init of `cell` would end if nothing happened any more: `rc=124 after 4 x 300 s`."""
+    """How kubeadm init of `cell` would end if nothing happened any more: `rc=124 after 4 x 300 s`.
+
+    timeout(1) ends an attempt with 124 unless kubeadm gave up before. Where kubeadm's own checks are not ignored, what the first
+    attempt left refuses the others at once.
+    """
     given = dict(cell.variables).get(TIMEOUT_VARIABLE, "").strip("'\" ")
     match = _DURATION.fullmatch(given)
     timeout_s = float(match["number"]) * _UNIT_S[match["unit"]] if match else float(init.timeout_s)
-    return f"rc={init.rc} after {init.attempts} x {timeout_s:g} s"
+    own_s = init.own_wait_s if isinstance(init.own_wait_s, int) else of_minor(init.own_wait_s, cell.kube_version)
+    seconds, rc = (float(own_s), 1) if own_s < timeout_s else (timeout_s, RC_TIMEOUT)
+    if init.preflight == "named" and init.attempts > 1:
+        return f"rc=1 after {seconds:g} s (rc={rc}) and {init.attempts - 1} more attempts, which kubeadm's own checks refuse at once"
+    return f"rc={rc} after {init.attempts} x {seconds:g} s"
 
 
 def judge(

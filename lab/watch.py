@@ -71,7 +71,7 @@ class Watch:
     """Watches the control planes of `site` inside a `with` block.
 
     sample: takes the facts of one node; write: takes each sample as a mapping fit for JSON; stop: set when the stage should end;
-    patience: `full` watches and never stops; init_task: the name of the task that runs kubeadm init; clock: seconds that never go back.
+    patience: `full` watches and never stops; init_tasks: names of the tasks that run kubeadm init; clock: seconds that never go back.
     """
 
     site: Site
@@ -80,7 +80,7 @@ class Watch:
     stop: Event
     patience: Patience
     write: Callable[[Mapping[str, object]], None]
-    init_task: str
+    init_tasks: tuple[str, ...]
     clock: Callable[[], float] = ticks_s
     _in_init: frozenset[str] = field(default=frozenset(), init=False)
     _init_began_s: float | None = field(default=None, init=False)
@@ -106,7 +106,7 @@ class Watch:
 
     def heard(self, event: TaskEvent) -> None:
         """Take note of an event of the installer; from any thread."""
-        if event.task.rpartition(" : ")[2] != self.init_task:
+        if event.task.rpartition(" : ")[2] not in self.init_tasks:
             return
         if event.kind == "start":
             self._in_init |= {event.node}

@@ -7,6 +7,7 @@ from lab import artifacts, cachedir, rootfs
 from lab.command import run
 from lab.component import Progress
 from lab.errors import BuildError, ScenarioError
+from lab.supply import Supply
 
 FAKE_GO = """#!/bin/sh
 [ "$1" = version ] && echo 'go version go1.26.0 linux/amd64' && exit
@@ -92,7 +93,7 @@ def test_a_placeholder_says_what_it_is_and_fails() -> None:
 
 
 def test_an_unknown_version_lists_what_can_be_built() -> None:
-    with pytest.raises(ScenarioError, match=r"Kubernetes 'v1\.30\.0' cannot be built\n.*v1\.28\.6, v1\.29\.5\n"):
+    with pytest.raises(ScenarioError, match=r"Kubernetes 'v1\.30\.0' cannot be built\n.*v1\.28\.6, v1\.29\.5, v1\.30\.4, v1\.31\.4\n"):
         artifacts.prepare("v1.30.0")
     assert not cachedir.root().exists()
 
@@ -106,3 +107,35 @@ def test_after_a_failed_build_the_next_call_goes_on_where_it_stopped(monkeypatch
     path = artifacts.prepare("v1.29.5", on_progress=seen.append).path
     assert [progress.component for progress in seen if progress.state == "cached"] == ["kubernetes-1.29", "etcd", "kube-vip"]
     assert path.is_dir()
+
+
+def asked(name: str, version: str) -> Supply:
+    return Supply(artifacts="built", components=((name, version),))
+
+
+def test_a_component_in_another_version_takes_the_place_of_the_usual_one() -> None:
+    made = artifacts.prepare("v1.29.5", supply=asked("kube-vip", "v1.0.0"))
+    assert made.versions["kube-vip"] == "v1.0.0"
+    assert artifacts.versions("v1.29.5")["kube-vip"] == "v0.9.2"
+    assert made.path != artifacts.prepare("v1.29.5").path
+    assert artifacts.missing("v1.29.5", (), asked("kube-vip", "v0.7.2")) == ("kube-vip-0.7",)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "said"),
+    [
+        ("kube-vip", "v0.8.0", r"kube-vip v0\.8\.0 cannot be built\n.*v0\.7\.2, v0\.9\.2, v1\.0\.0"),
+        ("kube-vyp", "v1.0.0", r"there are (.*)kube-vip"),
+        ("kubernetes", "v1.29.5", "a field of the scenario"),
+    ],
+)
+def test_a_version_there_is_none_of_is_refused_with_those_there_are(name: str, version: str, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        artifacts.versions("v1.29.5", (), asked(name, version))
+
+
+def test_where_the_installer_fetches_all_only_what_checks_ask_through_is_made() -> None:
+    fetched = Supply(artifacts="upstream", components=(("kube-vip", "v0.8.9"),))
+    made = artifacts.prepare("v1.35.4", ("cilium",), fetched)
+    assert [str(path.relative_to(made.path)) for path in made.path.rglob("*") if path.is_file()] == ["images/echo.tar"]
+    assert (made.versions, made.deviations) == ({"kube-vip": "v0.8.9"}, ())

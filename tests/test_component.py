@@ -1,4 +1,5 @@
 import multiprocessing
+import re
 import shutil
 from pathlib import Path
 
@@ -178,9 +179,13 @@ def test_every_component_of_the_lab_is_declared_whole(name: str) -> None:
     declared = component.load(name)
     lines = (component.FOLDER / name / "go.mod").read_text()
     programs = {item.program for item in declared.builds}
-    assert declared.name == name.partition("-1.")[0]
+    assert declared.name == re.sub(r"-\d+\.\d+$", "", name)  # kubernetes-1.29
     assert lines.startswith("module spraylab/")
     assert all(item.package == "." or item.package in lines for item in declared.builds)
     assert all((component.FOLDER / name / source).exists() for source in declared.sources)
     assert {program for image in declared.images for program in image.files.values()} <= programs | declared.files.keys()
     assert not list((component.FOLDER / name).glob("*.work"))
+
+
+def test_what_is_optional_is_built_when_it_is_asked_for_alone() -> None:
+    assert set(component.names()) - set(component.usual()) == {"kube-vip-0.7", "kube-vip-1.0", "kubernetes-1.30", "kubernetes-1.31"}

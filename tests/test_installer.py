@@ -33,7 +33,7 @@ def ended(rc: int, *, duration_s: float = 100.0) -> Completed:
 
 
 def outcome(rc: int, events: Iterable[TaskEvent]) -> StageRun:
-    return installer.outcome(STAGE, ended(rc), tuple(events), init_task=INIT)
+    return installer.outcome(STAGE, ended(rc), tuple(events), init_tasks=(INIT,))
 
 
 def line(**fields: Any) -> str:
@@ -112,7 +112,7 @@ def play(tmp_path: Path, *tasks: dict[str, object]) -> tuple[Playbooks, Site]:
     cluster.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "connection": "local", "tasks": list(tasks)}]))
     program = Path(sys.executable).parent / "ansible-playbook"
     interpreter = ("-e", f"ansible_python_interpreter={sys.executable}", "-e", "ansible_become=false")
-    made = Playbooks(cluster=cluster, ansible_playbook=(sys.executable, str(program)), label="x", init_task=INIT, arguments=interpreter)
+    made = Playbooks(cluster=cluster, ansible_playbook=(sys.executable, str(program)), label="x", init_tasks=(INIT,), arguments=interpreter)
     return made, Site(nodes=NODES, slot=SLOT, ssh_config=tmp_path / "ssh_config")
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from lab.host import NodeNeeds
 from lab.model import Cell, Deviation, Endpoint
 from lab.notation import Ordering, every_ordering, parse_ordering, parse_ref, parse_topology
 from lab.release import load
+from lab.supply import Supply
 
 LAPTOP = NodeNeeds(cgroup_driver="systemd", feature_gates=(), nofile=None, nproc=None, restrict_oom=False)
 HYBRID = replace(LAPTOP, cgroup_driver="cgroupfs", cgroup2="/sys/fs/cgroup/unified")
@@ -32,11 +34,12 @@ CELL = Cell(
     ordering=parse_ordering("kube-vip"),
     endpoint="vip",
 )
+BUILT_HERE = Supply(artifacts="built")
 BASE = replace(CELL, ordering=parse_ordering("base"), endpoint="node")
 
 
 def variables(cell: Cell, needs: NodeNeeds = LAPTOP) -> dict[str, object]:
-    (stage,) = plan.stages(cell, load(cell.ref.release), needs=needs, versions=BUILT)
+    (stage,) = plan.stages(cell, load(cell.ref.release), needs=needs, versions=BUILT, supply=BUILT_HERE)
     return dict(stage.variables)
 
 
@@ -112,13 +115,81 @@ def test_nothing_that_hides_failures_is_ever_set() -> None:
         (replace(CELL, topology=parse_topology("2cp")), "topology 2cp gives etcd an even number of members"),
         (replace(CELL, kube_version="v1.30.0"), "from v1.27.0 up to the minor version of v1.29.5"),
         (replace(CELL, ref=parse_ref("replica@v9.9.9")), "v2.25.0"),
-        (replace(CELL, ref=parse_ref("kubespray@v2.24"), kube_version="v1.28.6"), "downloads by HTTP only"),
+        (replace(CELL, ref=parse_ref("kubespray@v2.28.1"), kube_version="v1.31.4", ordering=parse_ordering("cilium")), "by cilium-cli"),
     ],
-    ids=["topology", "kubernetes", "release", "downloads"],
+    ids=["topology", "kubernetes", "release", "cilium"],
 )
 def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: str) -> None:
     with pytest.raises(ScenarioError, match=said):
-        plan.check(cell)
+        plan.check(cell, BUILT_HERE)
+
+
+def test_cilium_by_its_program_can_be_fetched_and_the_replica_cannot() -> None:
+    fetched = Supply(artifacts="upstream")
+    plan.check(replace(CELL, ref=parse_ref("kubespray@v2.28.1"), kube_version="v1.31.4", ordering=parse_ordering("cilium")), fetched)
+    with pytest.raises(ScenarioError, match="the replica installs what the lab builds"):
+        plan.check(CELL, fetched)
+
+
+OF_24 = replace(CELL, ref=replace(parse_ref("kubespray@v2.24.1"), release="v2.24.1"), kube_version="v1.28.6")
+OF_31 = replace(CELL, ref=replace(parse_ref("kubespray@v2.31.0"), release="v2.31.0"), kube_version="v1.35.4")
+
+
+def of_supply(cell: Cell, supply: Supply, versions: Mapping[str, str] = BUILT) -> dict[str, object]:
+    (stage,) = plan.stages(cell, load(cell.ref.release), needs=LAPTOP, versions=versions, supply=supply)
+    return dict(stage.variables)
+
+
+def test_a_release_that_takes_no_files_fetches_them_from_its_own_node() -> None:
+    assert of_supply(OF_24, BUILT_HERE)["kubelet_download_url"] == "http://127.0.0.1:8099/kubelet"
+    assert plan.serves_files(OF_24, BUILT_HERE)
+    later = replace(OF_24, ref=parse_ref("kubespray@v2.25.0"))
+    assert of_supply(later, BUILT_HERE)["kubelet_download_url"] == "file:///opt/lab/kubelet"
+    assert not plan.serves_files(later, BUILT_HERE)
+    assert not plan.serves_files(replace(OF_24, ref=parse_ref("replica@v2.24.1")), BUILT_HERE)
+    assert not plan.serves_files(OF_24, Supply())
+
+
+def test_what_kubespray_fetches_itself_is_told_no_place_and_no_checksum_and_kept_on_the_host() -> None:
+    found = of_supply(OF_24, Supply(downloads="/cache"), {})
+    assert not [name for name in found if name.endswith(("_download_url", "_checksum"))]
+    assert (found["download_run_once"], found["download_localhost"], found["download_cache_dir"]) == (True, True, "/cache")
+    assert [name for name in found if name.endswith(("_version", "_tag"))] == ["kube_version"]
+    assert "download_run_once" not in of_supply(OF_24, BUILT_HERE)
+
+
+def test_a_component_that_a_run_asks_for_is_a_deviation_by_that_reason() -> None:
+    supply = Supply(artifacts="upstream", components=(("kube-vip", "v0.9.2"),))
+    found = plan.deviations(OF_24, load("v2.24.1"), needs=LAPTOP, versions=dict(supply.components), supply=supply)
+    (told,) = [one for one in found if one.what == "kube-vip version"]
+    assert (told.released, told.used, told.why) == ("v0.5.12", "v0.9.2", plan.ASKED_FOR)
+
+
+def test_later_releases_are_told_versions_as_they_write_them() -> None:
+    found = of_supply(OF_31, Supply(artifacts="built"), {**BUILT, "kube-vip": "v0.9.2"})
+    assert (found["kube_version"], found["etcd_version"], found["coredns_version"]) == ("1.35.4", "3.5.12", "1.11.1")
+    assert found["kube_vip_version"] == "0.9.2"
+    assert "kube_vip_image_tag" not in found
+
+
+def test_kube_proxy_is_replaced_by_the_word_the_release_takes() -> None:
+    for release, kube_version, word in (("v2.25.0", "v1.29.5", "strict"), ("v2.27.1", "v1.29.5", "strict"), ("v2.28.1", "v1.31.4", True)):
+        cell = replace(CELL, ref=parse_ref(f"kubespray@{release}"), kube_version=kube_version, ordering=parse_ordering("cilium"))
+        assert of_supply(cell, Supply(), {})["cilium_kube_proxy_replacement"] == word
+
+
+def test_what_is_a_releases_own_default_is_no_deviation() -> None:
+    cell = replace(CELL, ref=parse_ref("kubespray@v2.28.1"), kube_version="v1.31.4", ordering=parse_ordering("cilium"))
+    assert "cilium_identity_allocation_mode" not in of_supply(cell, Supply(), {})
+    older = replace(cell, ref=parse_ref("kubespray@v2.27.1"), kube_version="v1.29.5")
+    assert of_supply(older, Supply(), {})["cilium_identity_allocation_mode"] == "crd"
+
+
+def test_of_a_ref_that_was_not_looked_up_nobody_knows_which_kubernetes_it_takes() -> None:
+    branch = replace(CELL, ref=replace(parse_ref("kubespray@pr/7"), release="v2.31.0"))
+    plan.check(branch, BUILT_HERE)
+    with pytest.raises(ScenarioError, match=r"from v1\.33\.0"):
+        plan.check(replace(branch, ref=replace(branch.ref, commit="0" * 40)), BUILT_HERE)
 
 
 @pytest.mark.parametrize("topology", ["1cp", "3cp", "3cp+1w", "1cp+2w", "5cp"])

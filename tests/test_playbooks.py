@@ -30,8 +30,8 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.mark.parametrize("name", release.names())
-def test_every_release_has_a_replica_that_is_called_one(name: str) -> None:
+@pytest.mark.parametrize("name", playbooks.replicas())
+def test_every_replica_is_of_a_release_with_facts_and_called_one(name: str) -> None:
     made = playbooks.replica(release.load(name))
     assert made.label == f"replica of {name}"
     assert made.cluster.exists()
@@ -89,7 +89,7 @@ def test_each_ref_runs_its_own_playbooks_by_the_ansible_it_pins(kubespray: Path,
     files = sorted(made.cluster.parent.rglob("*"))
     told = installed(made, tmp_path / "stage", on_event=events.append)
     assert (told.rc, told.attempts, told.init_rc) == (0, 1, 0)
-    assert [event.kind for event in events if event.task.endswith(made.init_task)] == ["start", "changed"]
+    assert [event.kind for event in events if event.task.endswith(made.init_tasks)] == ["start", "changed"]
     assert sorted(made.cluster.parent.rglob("*")) == files  # which other runs will find
 
 
@@ -260,7 +260,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             {"template": {"src": str(roles / "node/templates/kubelet-config.yaml.j2"), "dest": "{{ out }}/{{ name }}-kubelet"}},
         ],
     }
-    plays = [{**play, "vars": {**play["vars"], "name": name}} for name in release.names()]  # type: ignore[dict-item]
+    plays = [{**play, "vars": {**play["vars"], "name": name}} for name in playbooks.replicas()]  # type: ignore[dict-item]
     (folder / "play.yml").write_text(yaml.safe_dump(plays))
     made = playbooks.replica(GREEN)
     argv = (*made.ansible_playbook, "-i", str(folder / "hosts.yaml"), str(folder / "play.yml"))

@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from lab import ready, slots
+from lab import playbooks, ready, slots, upstream
 from lab.errors import BedError, HostError, InstallError, LabError, ScenarioError
 from lab.host import facts
 from lab.ready import Options
+from lab.supply import Supply
 from tests import made
+
+BUILT = Supply(artifacts="built")
 
 
 def test_a_version_that_no_component_builds_cannot_be_installed() -> None:
@@ -21,7 +24,7 @@ def test_a_host_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     held = slots.hold(None, slots.of_host())
     cell = made.cell(ref="kubespray@v2.25.0")
     refused: list[tuple[Options, type[LabError]]] = [
-        (Options(runs=tmp_path / "runs", kubespray=str(tmp_path / "nowhere")), InstallError),
+        (Options(runs=tmp_path / "runs", kubespray=str(tmp_path / "nowhere"), supply=BUILT), InstallError),
     ]
     try:
         with pytest.raises(BedError, match="is in use"):
@@ -32,6 +35,31 @@ def test_a_host_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     finally:
         held.release()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
+def test_what_kubespray_would_fetch_is_asked_for_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network() -> None:
+        raise HostError("kubespray cannot download", "quay.io: no route to host", "--artifacts built")
+
+    monkeypatch.setattr(upstream, "check", no_network)
+    monkeypatch.setattr(playbooks, "kubespray", lambda *_: None)
+    with pytest.raises(HostError, match="cannot download"):
+        ready.ready([made.cell(ref="kubespray@v2.25.0")], Options(runs=tmp_path / "runs"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_release_without_a_replica_names_those_there_are() -> None:
+    with pytest.raises(ScenarioError, match=r"no replica of v2\.27\.1\n.*v2\.24, v2\.25\.0, v2\.25\.1"):
+        ready.installable(made.cell(ref="replica@v2.27.1"))
+
+
+def test_what_cannot_be_built_may_be_fetched() -> None:
+    newest = made.cell(ref="kubespray@v2.31.0", kube_version="v1.35.4")
+    with pytest.raises(ScenarioError, match="cannot be built"):
+        ready.installable(newest, BUILT)
+    ready.installable(newest)
+    ready.installable(made.cell(ref="kubespray@v2.24.1", kube_version="v1.28.6"), BUILT)
 
 
 @pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")

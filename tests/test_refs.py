@@ -115,7 +115,7 @@ def test_without_looking_nothing_is_asked_of_any_repository() -> None:
 
     reads = Refs(repository="https://127.0.0.1/x", start=start)  # type: ignore[arg-type]
     read = reads.read(["kubespray@pr/7", "kubespray@v2.24.0", "kubespray@v2.24.3", "replica@v2.25.0"])
-    assert [ref.release for ref in read.values()] == [release.every()[-1].name, "v2.24", "v2.24", "v2.25.0"]
+    assert [ref.release for ref in read.values()] == [release.every()[-1].name, "v2.24", "v2.24.1", "v2.25.0"]
 
 
 def test_one_ref_that_means_nothing_is_its_error_and_several_are_told_at_once(kubespray: Path) -> None:

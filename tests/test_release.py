@@ -6,7 +6,7 @@ import yaml
 from lab import release
 from lab.errors import ScenarioError
 from lab.model import API_PORT
-from lab.playbooks import REPLICA
+from lab.playbooks import REPLICA, replicas
 from lab.release import load, names
 
 
@@ -25,7 +25,7 @@ def test_a_tag_names_its_release() -> None:
 
 
 def test_an_unknown_release_names_those_there_are() -> None:
-    with pytest.raises(ScenarioError, match=r"v2\.24, v2\.25\.0, v2\.25\.1"):
+    with pytest.raises(ScenarioError, match=r"v2\.24, v2\.24\.1, v2\.25\.0, v2\.25\.1, v2\.26\.1"):
         load("v1.0.0")
 
 
@@ -48,11 +48,17 @@ def test_versions_that_follow_kubernetes_are_looked_up_by_its_minor_version() ->
     assert load("v2.25.0").version("coredns", "v1.29.5") == "v1.11.1"
 
 
+def test_of_a_minor_version_that_is_not_there_the_nearest_counts() -> None:
+    assert release.of_minor({"v1.33": 1, "v1.35": 3}, "v1.29.5") == 1
+    assert release.of_minor({"v1.33": 1, "v1.35": 3}, "v1.40.0") == 3
+    assert load("v2.31.0").version("coredns", "v1.29.5") == load("v2.31.0").version("coredns", "v1.33.0")
+
+
 def test_numbers_compare_where_text_would_not() -> None:
     assert release.numbers("v1.29.10") > release.numbers("v1.29.5")
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", replicas())
 def test_the_replica_has_the_defaults_that_are_said_of_the_release(name: str) -> None:
     of_replica = yaml.safe_load((REPLICA / "roles/defaults/defaults/main.yml").read_text())
     both = {variable: value for variable, value in load(name).defaults.items() if variable in of_replica}
@@ -61,7 +67,7 @@ def test_the_replica_has_the_defaults_that_are_said_of_the_release(name: str) ->
     assert load(name).defaults["kube_apiserver_port"] == API_PORT
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", replicas())
 def test_the_replica_mounts_the_kubeconfig_that_is_said_of_the_release(name: str) -> None:
     of_replica = yaml.safe_load((REPLICA / f"releases/{name}.yml").read_text())
     assert load(name).kube_vip.conf == ("super-admin.conf" if of_replica["replica_kube_vip_super_admin"] else "admin.conf")

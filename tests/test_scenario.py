@@ -58,6 +58,17 @@ def test_a_mitigation_brings_its_variables(tmp_path: Path) -> None:
     assert with_.id.endswith(":with-short")
 
 
+def test_cells_that_cannot_be_are_an_error_unless_the_file_leaves_them_out(tmp_path: Path) -> None:
+    text = DEFAULTS + "cells: [{}, {kubernetes: [v1.33.0]}]\n"
+    with pytest.raises(ScenarioError, match=r"v1\.33\.0"):
+        load(tmp_path, HEAD + text)
+    read = load(tmp_path, HEAD + "impossible: left-out\n" + text)
+    assert [cell.kube_version for cell in read.cells] == ["v1.29.5"]
+    assert [(one.cell.kube_version, "up to the minor version" in one.because) for one in read.left_out] == [("v1.33.0", True)]
+    with pytest.raises(ScenarioError, match=r"v1\.33\.0"):
+        load(tmp_path, HEAD + "impossible: left-out\n" + DEFAULTS + "cells: [{kubernetes: [v1.33.0]}]\n")
+
+
 def test_all_stands_for_every_ordering_in_blocks_and_rules(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(HEAD + DEFAULTS + "cells: [{orderings: [all, kube-vip], networks: [plain, none]}]\n" + EXCLUDE_ALL)
     read = scenario.load(tmp_path / "one.yaml", check=lambda _: None)

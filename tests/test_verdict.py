@@ -8,7 +8,7 @@ from lab.release import KubeadmInit
 from lab.signature import Matched
 from lab.verdict import judge, would_end
 
-INIT = KubeadmInit(task="Kubeadm | Initialize first master", timeout_s=300, attempts=4, delay_s=5, rc=124)
+INIT = KubeadmInit(tasks=("Kubeadm | Initialize first master",), timeout_s=300, attempts=4, delay_s=5, preflight="all", own_wait_s=300)
 CELL = Cell(
     ref=parse_ref("replica@v2.25.0"),
     kube_version="v1.29.5",
@@ -115,7 +115,19 @@ def test_the_time_out_not_waited_for_is_that_of_release_and_cell(value: str | No
 
 
 def test_the_number_of_attempts_is_that_of_the_release() -> None:
-    assert would_end(replace(INIT, attempts=2, timeout_s=10, rc=1), CELL) == "rc=1 after 2 x 10 s"
+    assert would_end(replace(INIT, attempts=2, timeout_s=10), CELL) == "rc=124 after 2 x 10 s"
+
+
+def test_kubeadm_that_gives_up_before_its_time_out_ends_with_its_own_code() -> None:
+    cell = replace(CELL, variables=(("kubeadm_init_timeout", "600s"),))
+    assert would_end(INIT, cell) == "rc=1 after 4 x 300 s"
+    of_minor = replace(INIT, own_wait_s={"v1.29": 240, "v1.31": 300})
+    assert would_end(of_minor, CELL) == "rc=1 after 4 x 240 s"
+
+
+def test_attempts_that_preflight_refuses_are_not_waited_out() -> None:
+    said = would_end(replace(INIT, preflight="named"), CELL)
+    assert said == "rc=1 after 300 s (rc=124) and 3 more attempts, which kubeadm's own checks refuse at once"
 
 
 def test_a_red_that_only_a_starved_host_may_explain_is_no_verdict_on_what_was_installed() -> None:

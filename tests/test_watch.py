@@ -74,7 +74,7 @@ def watching(
         stop=Event(),
         patience=patience,
         write=nodes.written.append,
-        init_task=INIT,
+        init_tasks=(INIT,),
         clock=lambda: nodes.clock_s,
     )
 

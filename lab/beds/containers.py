@@ -31,8 +31,7 @@ journalctl --relinquish-var # closes its files
 class Containers:
     """The bed `containers`.
 
-    artifacts: mounted read-only at /opt/lab of the members; folder: gets ssh_config; slot: None takes a free one;
-    say: told what takes long.
+    artifacts: mounted read-only at /opt/lab of the members; folder: gets ssh_config; slot: None takes a free one; say: told what is slow.
     """
 
     name = "containers"
@@ -69,10 +68,14 @@ class Containers:
     ) -> None:
         self._cell_id, self._topology, self._artifacts = cell_id, topology, artifacts
         self._owner, self._folder, self._engine = this_process(run_id), folder, engine
-        self._wanted, self._say = slot, say
+        self._wanted, self._say, self._outward = slot, say, False
         self._held: slots.Held | None = None
         self._access: Access | None = None
         self._site: Site | None = None
+
+    def reach_out(self) -> None:
+        """Let the nodes of a later `up` reach beyond this host."""
+        self._outward = True
 
     def up(self) -> Site:
         """Nodes with systemd and SSH, control planes first, the client last. Raises BedError; `down` removes what it made."""
@@ -96,7 +99,8 @@ class Containers:
     def _open(self, place: Slot) -> Site:
         """The network in `place` and the way to the nodes that will stand there."""
         nodes = slots.layout(self._topology, place)
-        self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=self._labels())
+        net, labels = self._thing("net"), self._labels()
+        self._engine.make_network(net, subnet=place.subnet, gateway=place.gateway, labels=labels, internal=not self._outward)
         self._access = access.make(nodes, folder=self._folder, run_id=self._owner.run_id)
         self._site = Site(nodes=nodes, slot=place, ssh_config=self._access.config)
         return self._site
@@ -113,10 +117,10 @@ class Containers:
                     network=self._thing("net"),
                     address=node.address,
                     labels=labels,
-                    env=entry_env(node, site.slot, public_key=public_key, needs=node_needs(seen)),
+                    env=entry_env(node, site.slot, public_key=public_key, needs=node_needs(seen), outward=self._outward),
                     mounts=mounts(node, self._artifacts),
                     volume=(volumes or {}).get(node.name, ""),
-                    nameserver=site.slot.client,
+                    nameserver="" if self._outward else site.slot.client,
                 )
             )
         for node in site.nodes:

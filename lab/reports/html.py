@@ -53,7 +53,7 @@ def draw(matrix: Matrix, folder: Path) -> None:
     missing = {one.id: one for one in matrix.cells if _is_missing(folder / one.evidence / picture.FILE, one) and not one.judged_in}
     if not missing or not (folder / journal.FILE).exists():
         return
-    init_tasks = {release.load(name).kubeadm_init.task for name in release.names()}
+    init_tasks = {task for one in release.every() for task in one.kubeadm_init.tasks}
     lines: dict[str, list[Line]] = {}
     for line in journal.read(folder / journal.FILE, cells=missing):
         lines.setdefault(line.cell, []).append(timeline.slim(line))

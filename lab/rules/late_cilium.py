@@ -6,7 +6,7 @@ from lab.preflight import Look, Rule
 
 
 def _kube_proxy_stays(look: Look) -> Iterator[str]:
-    replaces = look.told.get("cilium_kube_proxy_replacement") in look.release.kube_proxy_replacement
+    replaces = look.told.get("cilium_kube_proxy_replacement") in look.release.cilium.kube_proxy_replacement
     if _late(look) and replaces and not look.on("kube_proxy_remove"):
         yield "Cilium replaces kube-proxy, which an earlier run has installed; no run deletes it"
 

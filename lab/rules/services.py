@@ -52,7 +52,7 @@ def _two_announcers(look: Look) -> Iterator[str]:
 
 
 def _replacement(look: Look) -> Iterator[str]:
-    value, known = look.told.get("cilium_kube_proxy_replacement"), look.release.kube_proxy_replacement
+    value, known = look.told.get("cilium_kube_proxy_replacement"), look.release.cilium.kube_proxy_replacement
     if look.cilium and value not in known and value != look.release.defaults.get("cilium_kube_proxy_replacement"):
         takes = ", ".join(str(one) for one in known)
         yield f"cilium_kube_proxy_replacement is {value!r}; {look.release.tag} takes {takes} alone for on, and leaves kube-proxy in place"
@@ -60,7 +60,7 @@ def _replacement(look: Look) -> Iterator[str]:
 
 def _replicas(look: Look) -> Iterator[str]:
     wanted, nodes = look.text("cilium_operator_replicas"), len(look.site.members)
-    reduced = nodes == 1 and look.release.one_operator_on_one_node
+    reduced = nodes == 1 and look.release.cilium.one_operator_on_one_node
     if look.cilium and not reduced and wanted.isdigit() and int(wanted) > nodes:
         yield f"cilium_operator_replicas is {wanted} with {nodes} node(s), and no two of them may share one: the others stay Pending"
 
