@@ -8,6 +8,7 @@ from lab import artifacts, cachedir, checkout, component, host, nodeimage, plan,
 from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.model import Cell, Prediction, Site, Stage
+from lab.notation import act_of
 from lab.run import Keep
 from lab.schedule import Need
 from lab.supply import Supply, parse
@@ -63,6 +64,11 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     """Raise the LabError that would stop `cells` from running on this host; makes nothing but what the cache lacks of
     Go, of the files of kubespray's refs and of their Ansible; `say` is told of those."""
     wanted = tuple(cells)
+    if reset := [cell.id for cell in wanted if any(act_of(stage) == "reset" for stage in cell.ordering)]:
+        why = "reset.yml takes the container engine and the images away that container nodes are made with, and nothing gives them back yet"
+        raise ScenarioError(
+            f"cell {reset[0]!r} cannot be run", why, "`spraylab plan --stages` and `spraylab inventory` tell how to by hand"
+        )
     if not host.facts().is_root:
         raise HostError(
             "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"

@@ -74,3 +74,9 @@ def test_what_is_behind_a_stage_needs_more_stages() -> None:
     assert made.judged_at(1) == course.prefix(ALL[-1], 1)
     assert made.behind(1) == made.cells[1:]
     assert made.behind(3) == ()
+
+
+def test_what_a_reset_took_away_is_on_no_more_and_the_whole_cell_stays_what_it_is() -> None:
+    whole = cell("kube-vip > reset > kube-vip", ref="kubespray@v2.25.1")
+    assert [one.endpoint for one in course.prefixes(whole)] == ["vip", "node", "vip"]
+    assert course.prefixes(cell("kube-vip > reset", ref="kubespray@v2.25.1"))[-1].endpoint == "vip"
