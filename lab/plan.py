@@ -206,13 +206,12 @@ def _departures(
     ]
     if cell.kube_version != release.kube_version:
         why = "the cell asks for this version; the release defaults to another"
-        found.append(
-            Departure(what="kube_version", variable="kube_version", released=release.kube_version, used=cell.kube_version, why=why)
-        )
+        released, used = release.written(release.kube_version), release.written(cell.kube_version)
+        found.append(Departure(what="kube_version", variable="kube_version", released=released, used=used, why=why))
     for name, component in known.components.items():
         shipped, there = release.version(name, cell.kube_version), versions.get(name)
-        used = name in on or name not in ADDONS
-        if used and there is not None and there != shipped:
+        installed = name in on or name not in ADDONS
+        if installed and there is not None and there != shipped:
             why = ASKED_FOR if name in dict(supply.components) else component.why
             found.append(_other_version(name, component, release, shipped=shipped, there=there, why=why))
     for field, need in known.needs.items():
@@ -228,8 +227,8 @@ def serves_files(cell: Cell, supply: Supply) -> bool:
 def _other_version(name: str, component: deviation.ComponentSchema, release: Release, *, shipped: str, there: str, why: str) -> Departure:
     """Images are tagged with a v in every release, whatever their versions are written like."""
     variable = release.kube_vip.version_variable if name == "kube-vip" else component.variable
-    used = there if variable.endswith("_tag") else release.written(there)
-    return Departure(what=f"{name} version", variable=variable, released=shipped, used=used, why=why)
+    written = str if variable.endswith("_tag") else release.written
+    return Departure(what=f"{name} version", variable=variable, released=written(shipped), used=written(there), why=why)
 
 
 def _needed(need: deviation.NeedSchema, asked: object) -> list[Departure]:

@@ -170,6 +170,7 @@ def test_later_releases_are_told_versions_as_they_write_them() -> None:
     assert (found["kube_version"], found["etcd_version"], found["coredns_version"]) == ("1.35.4", "3.5.12", "1.11.1")
     assert found["kube_vip_version"] == "0.9.2"
     assert "kube_vip_image_tag" not in found
+    assert of_supply(replace(OF_31, kube_version="v1.34.0"), Supply(artifacts="built"))["kube_version"] == "1.34.0"
 
 
 def test_kube_proxy_is_replaced_by_the_word_the_release_takes() -> None:
