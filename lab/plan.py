@@ -53,8 +53,8 @@ def check(cell: Cell, supply: Supply = OWN) -> None:
     looked_up = cell.ref.commit or cell.ref.source != "kubespray" or cell.ref.name in (release.name, release.tag)
     if looked_up and not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
-    if supply.of(cell.ref) == "upstream" and cell.ref.source == "replica":
-        wrong.append("the replica installs what the lab builds and nothing else")
+    if supply.of(cell.ref) == "upstream" and cell.ref.source != "kubespray":
+        wrong.append(f"the {cell.ref.label} installs what the lab builds and nothing else")
     by_program = cell.ref.source == "kubespray" and release.cilium.installer == "cilium-cli"
     if by_program and supply.of(cell.ref) == "built" and "cilium" in addons_of(cell):
         wrong.append(
