@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from lab import slots
-from lab.beds.containers import entry_env, limits, mounts
+from lab.beds.containers import Containers, entry_env, limits, mounts
+from lab.errors import BedError
 from lab.host import facts, node_needs
 from lab.model import Topology
 from tests.test_host import lay_out
@@ -38,6 +39,41 @@ def test_members_route_through_the_client_and_the_client_routes_nowhere(tmp_path
         "SPRAYLAB_CGROUP2": "",
     }
     assert entry_env(client, place, public_key="k", needs=needs)["SPRAYLAB_ROUTE"] == ""
+
+
+def test_members_that_go_outward_route_through_the_gateway_and_the_client_still_routes_nowhere(tmp_path: Path) -> None:
+    place, needs = slots.slot(0), node_needs(facts(lay_out(tmp_path)))
+    first, client = slots.layout(Topology(control_planes=1), place)
+    assert entry_env(first, place, public_key="k", needs=needs, outward=True)["SPRAYLAB_ROUTE"] == place.gateway
+    assert entry_env(client, place, public_key="k", needs=needs, outward=True)["SPRAYLAB_ROUTE"] == ""
+
+
+def test_what_is_handed_to_the_engine_for_nodes_that_go_outward(tmp_path: Path) -> None:
+    class Engine:
+        name = "podman"
+
+        def __init__(self) -> None:
+            self.told: dict[str, object] = {}
+
+        def make_network(self, _: str, **told: object) -> None:
+            self.told = told
+            raise BedError("enough", "seen", "none")
+
+    for outward in (False, True):
+        engine = Engine()
+        nodes = Containers(
+            cell_id="a",
+            topology=Topology(control_planes=1),
+            artifacts=tmp_path,
+            run_id="r",
+            folder=tmp_path,
+            engine=engine,  # type: ignore[arg-type] # as much of one as is asked
+        )
+        if outward:
+            nodes.reach_out()
+        with pytest.raises(BedError):
+            nodes._open(slots.slot(0))
+        assert engine.told["internal"] is not outward
 
 
 @pytest.mark.parametrize(
