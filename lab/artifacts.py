@@ -20,7 +20,7 @@ KIND = "artifacts"
 LAYOUT = "2"  # of the folder; a change here makes the old entries unused
 SHARED = ("etcd", "kube-vip", "coredns", "cni-plugins", "crictl", "pause", "echo")
 ADDED: Mapping[str, tuple[str, ...]] = {"cilium": ("cilium", "helm"), "metallb": ("metallb",)}  # addon -> what it needs besides
-CHECKED = ("echo",)  # what checks ask through, wherever the rest comes from
+CHECKED = ("crictl", "echo")  # what the lab itself asks through, wherever the rest comes from
 BUILT = Supply(artifacts="built")
 ARCHIVES = {"etcd": "etcd.tar.gz", "cni-plugins": "cni.tgz", "crictl": "crictl.tar.gz"}  # component -> name its programs are fetched under
 ON_NODES = {"kubernetes": ("kubelet", "kubeadm", "kubectl"), "helm": ("helm",)}  # component -> names its first program is fetched under
@@ -162,6 +162,10 @@ def _tarball(name: str, declared: Component, *, entry: Path, top: str = "") -> P
 
 
 def _deviations(declared: Mapping[str, Component], go_version: str) -> tuple[Deviation, ...]:
+    if len(declared) <= len(CHECKED):
+        used = f"{declared['crictl'].version}, built from its Go module with Go {go_version}"
+        why = "kubespray leaves it out where nodes bring their own container engine, and kubeadm and the lab ask through it"
+        return (Deviation(what="crictl", released="the release's own", used=used, why=why),)
     general = (
         Deviation(
             what=f"binaries and images of {', '.join(its.name for its in declared.values())}",
@@ -176,6 +180,4 @@ def _deviations(declared: Mapping[str, Component], go_version: str) -> tuple[Dev
             why="the nodes' root brings containerd and runc; kubespray fetches these archives all the same",
         ),
     )
-    if len(declared) <= len(CHECKED):
-        return ()
     return general + tuple(deviation for its in declared.values() for deviation in component.deviations(its))

@@ -26,9 +26,10 @@ class Course:
 
 def prefix(cell: Cell, stages: int) -> Cell:
     """The cell that `cell` is after so many of its stages: same nodes, same variables, and the endpoint that holds then."""
+    if stages == len(cell.ordering):
+        return cell
     ordering = cell.ordering[:stages]
-    on = tuple(name for addons in ordering for name in addons)
-    return replace(cell, ordering=ordering, endpoint=plan.endpoint(cell, on))
+    return replace(cell, ordering=ordering, endpoint=plan.endpoint(cell, plan.on_after(ordering)[-1]))
 
 
 @lru_cache(maxsize=1 << 15)  # asked for again and again where thousands of cells are planned

@@ -119,7 +119,7 @@ def arguments(stage: Stage, *, hosts: str, more: tuple[str, ...], playbook: str)
 
 def _argv(stage: Stage, playbooks: Playbooks, folder: Path) -> tuple[str, ...]:
     hosts = str(folder.absolute() / "inventory" / "hosts.yaml")
-    told = arguments(stage, hosts=hosts, more=playbooks.arguments, playbook=str(playbooks.cluster))
+    told = arguments(stage, hosts=hosts, more=playbooks.arguments, playbook=str(playbooks.cluster.with_name(stage.playbook)))
     return (*playbooks.ansible_playbook, *told)
 
 

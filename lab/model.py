@@ -79,8 +79,9 @@ class Topology:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One run to do. `ordering`: the addons each stage turns on; `((),)` is base. `network`: what pods have for a network while
-    no addon is one, the lab's plain bridges or nothing. `variables`: name and YAML value of what the mitigations change."""
+    """One run to do. `ordering`: the addons each stage turns on, or what else a stage does, such as `reset`; `((),)` is base. `network`:
+    what pods have for a network while no addon is one, the lab's plain bridges or nothing. `variables`: name and YAML value of what the
+    mitigations change."""
 
     ref: Ref
     kube_version: str
@@ -100,7 +101,7 @@ class Cell:
     @property
     def id(self) -> str:
         """Stable and readable; fit for a folder and for pytest's -k, whose grammar knows neither `>` nor `@`."""
-        ordering = self.ordering_text.replace(" > ", "..")
+        ordering = self.ordering_text.replace(" > ", "..").replace("(", "-").replace(")", "")
         fields = [self.ref.slug, f"k8s-{self.kube_version}", str(self.topology), ordering]
         fields += [self.endpoint, *(["no-network"] if self.network == "none" else []), self.bed]
         fields += [f"with-{name}" for name in self.mitigations]
@@ -110,7 +111,7 @@ class Cell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One run of the installer. `addons`: all that are on after it; `variables`: name -> value as YAML would load it;
-    `tags`: empty for a full run."""
+    `tags`: empty for a full run; `playbook`: which one, of those beside cluster.yml."""
 
     index: int
     name: str
@@ -118,6 +119,7 @@ class Stage:
     endpoint: Endpoint
     variables: Mapping[str, object]
     tags: tuple[str, ...] = ()
+    playbook: str = "cluster.yml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ Ordering = tuple[tuple[str, ...], ...]
 # A part of git's own grammar: no name can be taken for an option, leave a folder or, with + for /, be another ref's in a cell's id.
 _REF = re.compile(r"(?=.{1,64}$)[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*")
 _RELEASE = re.compile(r"v\d+(\.\d+)+")
+_ACT = re.compile(r"reset|upgrade\((?P<version>v\d{1,3}\.\d{1,3}\.\d{1,3})\)")  # a stage that turns nothing on
 _TOPOLOGY = re.compile(r"(?P<cp>[1-9]\d*)cp(\+(?P<w>[1-9]\d*)w)?")
 
 
@@ -30,16 +31,46 @@ def parse_ref(text: str) -> Ref:
 
 
 def parse_ordering(text: str) -> Ordering:
-    """`cilium > kube-vip+metallb` -> stages; ValueError names every part that is wrong."""
+    """`cilium > kube-vip+metallb`, `kube-vip > upgrade(v1.29.5)`, `kube-vip > reset > kube-vip` -> stages; ValueError names every part that
+    is wrong."""
     stages = tuple(tuple(part.strip() for part in stage.split("+")) for stage in text.split(">"))
     stages = tuple(() if stage == ("base",) else stage for stage in stages)
-    names = [name for stage in stages for name in stage]
-    wrong = [f"unknown addon {name!r}" for name in names if name not in ADDONS]
-    wrong += [f"addon {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    wrong += ["base can only be the first stage"] if any(not stage for stage in stages[1:]) else []
+    acts = [index for index, stage in enumerate(stages) if act_of(stage)]
+    wrong = [f"unknown addon {name!r}" for stage in stages if not act_of(stage) for name in stage if name not in ADDONS]
+    wrong += [f"addon {name!r} stands twice" for name in _twice(stages)]
+    after_reset = {0, *(index + 1 for index, stage in enumerate(stages) if act_of(stage) == "reset")}
+    wrong += (
+        ["base can only be the first stage"] if any(not stage and index not in after_reset for index, stage in enumerate(stages)) else []
+    )
+    wrong += [f"{stages[index][0]} needs a stage before it that installs something" for index in acts if index in after_reset]
     if wrong:
-        raise ValueError(f"ordering {text!r}: {', '.join(wrong)}; addons are {', '.join(ADDONS)}, joined by + and >")
-    return tuple(tuple(sorted(stage, key=ADDONS.index)) for stage in stages)
+        known = f"addons are {', '.join(ADDONS)}, joined by + and >; reset and upgrade(v1.29.5) are stages of their own"
+        raise ValueError(f"ordering {text!r}: {', '.join(wrong)}; {known}")
+    return tuple(tuple(sorted(stage, key=ADDONS.index)) if not act_of(stage) else stage for stage in stages)
+
+
+def act_of(stage: tuple[str, ...]) -> str:
+    """What `stage` does that turns nothing on: `reset` or `upgrade`; empty for any other."""
+    return stage[0].partition("(")[0] if len(stage) == 1 and _ACT.fullmatch(stage[0]) else ""
+
+
+def version_of(stage: tuple[str, ...]) -> str:
+    """The Kubernetes that `stage` upgrades to; empty when it upgrades none."""
+    match = _ACT.fullmatch(stage[0]) if len(stage) == 1 else None
+    return match["version"] or "" if match else ""
+
+
+def _twice(stages: Ordering) -> list[str]:
+    """Addons that are turned on where they are on; what was reset may be installed again."""
+    on: list[str] = []
+    twice: set[str] = set()
+    for stage in stages:
+        if act_of(stage):
+            on = [] if act_of(stage) == "reset" else on
+            continue
+        twice |= {name for name in stage if name in on or stage.count(name) > 1}
+        on += stage
+    return sorted(twice)
 
 
 def every_ordering() -> tuple[Ordering, ...]:

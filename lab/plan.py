@@ -1,7 +1,7 @@
 """Cell -> the stages that run it, and the departures from the release that come with them. Pure but for reading data files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from lab import deviation, fileserver
@@ -9,6 +9,7 @@ from lab.datafile import dump_yaml, load_yaml
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
 from lab.model import ADDONS, Cell, Deviation, Endpoint, Stage
+from lab.notation import Ordering, act_of, version_of
 from lab.release import Release, load
 from lab.supply import Supply
 
@@ -26,6 +27,8 @@ ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
 }
 NETWORK_ADDONS = frozenset({"cilium"})
 OWN = Supply()
+PLAYBOOKS: Mapping[str, str] = {"": "cluster.yml", "reset": "reset.yml", "upgrade": "upgrade-cluster.yml"}  # by what a stage does
+ASKED_OF: Mapping[str, Mapping[str, object]] = {"reset": {"reset_confirmation": True}}
 ASKED_FOR = "the run asks for this version (--component)"
 DEPARTS = "departs from the release: "  # how the reason of a variable begins that is not the release's own
 
@@ -50,16 +53,28 @@ def check(cell: Cell, supply: Supply = OWN) -> None:
     looked_up = cell.ref.commit or cell.ref.source != "kubespray" or cell.ref.name in (release.name, release.tag)
     if looked_up and not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
-    if supply.of(cell.ref) == "upstream" and cell.ref.source == "replica":
-        wrong.append("the replica installs what the lab builds and nothing else")
+    if supply.of(cell.ref) == "upstream" and cell.ref.source != "kubespray":
+        wrong.append(f"the {cell.ref.label} installs what the lab builds and nothing else")
     by_program = cell.ref.source == "kubespray" and release.cilium.installer == "cilium-cli"
     if by_program and supply.of(cell.ref) == "built" and "cilium" in addons_of(cell):
         wrong.append(
             f"{release.tag} installs Cilium by cilium-cli, of which no version can be had as a Go module; --artifacts upstream has it"
         )
+    wrong += _wrong_acts(cell, release, supply)
     if wrong:
         fix = "change the scenario: 1cp, 3cp, 3cp+1w ... can be installed"
         raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), fix)
+
+
+def _wrong_acts(cell: Cell, release: Release, supply: Supply) -> list[str]:
+    acts = [stage for stage in cell.ordering if act_of(stage)]
+    if acts and cell.ref.source != "kubespray":
+        return [f"{cell.ref.label} has no {' and no '.join(sorted({PLAYBOOKS[act_of(stage)] for stage in acts}))}"]
+    upgrades = [found for stage in acts if (found := version_of(stage))]
+    wrong = [f"{release.tag} does not install Kubernetes {found}" for found in upgrades if not release.supports(found)]
+    if upgrades and supply.of(cell.ref) == "built":
+        wrong.append("an upgrade needs the programs of two Kubernetes versions, and nodes have one; --artifacts upstream has both")
+    return wrong
 
 
 def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply = OWN) -> tuple[Stage, ...]:
@@ -68,16 +83,20 @@ def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[
     The first stages of an ordering are the stages of the ordering that ends there: every prefix is a cell of its own.
     versions: component name -> the version that nodes get, where it is not the release's own; supply: where that comes from.
     """
-    return tuple(
-        Stage(
+
+    def made(index: int, added: tuple[str, ...], on: tuple[str, ...]) -> Stage:
+        at, during = _at(cell, index)
+        departures = _departures(at, during, release, needs=needs, versions=versions, supply=supply)
+        return Stage(
             index=index,
             name="+".join(added) or "base",
             addons=on,
-            endpoint=endpoint(cell, on),
-            variables=_variables(cell, on, release, _departures(cell, on, release, needs=needs, versions=versions, supply=supply)),
+            endpoint=endpoint(cell, during),
+            variables={**_variables(at, during, release, departures), **ASKED_OF.get(act_of(added), {})},
+            playbook=PLAYBOOKS[act_of(added)],
         )
-        for index, (added, on) in enumerate(zip(cell.ordering, _on(cell.ordering), strict=True))
-    )
+
+    return tuple(made(index, added, on) for index, (added, on) in enumerate(zip(cell.ordering, on_after(cell.ordering), strict=True)))
 
 
 def deviations(
@@ -86,8 +105,8 @@ def deviations(
     """Every departure of `cell` from what `release` ships or defaults to, with its reasons; sorted."""
     changed = dict(cell.variables)
     departures: list[Departure] = []
-    for on in _on(cell.ordering):
-        of_stage = _departures(cell, on, release, needs=needs, versions=versions, supply=supply)
+    for index in range(len(cell.ordering)):
+        of_stage = _departures(*_at(cell, index), release, needs=needs, versions=versions, supply=supply)
         departures += [one for one in of_stage if one.variable not in changed and one not in departures]
     used = _values(departures)
     told = {
@@ -108,21 +127,23 @@ def reasons(
     cell: Cell, stage: Stage, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply = OWN
 ) -> Mapping[str, str]:
     """Variable of `stage` -> why it has its value: the Kubernetes, the addons, the mitigations, then what departs from the release."""
-    found = _departures(cell, stage.addons, release, needs=needs, versions=versions, supply=supply)
+    at, during = _at(cell, stage.index)
+    found = _departures(at, during, release, needs=needs, versions=versions, supply=supply)
     departures = [one for one in found if one.variable]
     departs: dict[str, str] = {}
     for one in departures:
         before = departs.get(one.variable)
         departs[one.variable] = f"{before}; {one.why}" if before else f"{DEPARTS}{one.why}"
     told = {"kube_version": "Kubernetes of the cell"} if "kube_version" not in departs else {}
-    told |= {name: f"turns {addon} on" for addon in stage.addons for name in ADDON_VARIABLES[addon]}
+    told |= {name: f"turns {addon} on" for addon in during for name in ADDON_VARIABLES[addon]}
+    told |= dict.fromkeys(ASKED_OF.get(act_of(cell.ordering[stage.index]), {}), f"what {stage.playbook} asks on the terminal otherwise")
     told |= dict.fromkeys(dict(cell.variables), f"mitigation {', '.join(cell.mitigations) or 'of the cell'}")
     return {**told, **{name: why for name, why in departs.items() if name not in told}}
 
 
 def addons_of(cell: Cell) -> tuple[str, ...]:
-    """All addons that are on after the last stage, in the order of the stages."""
-    return tuple(name for addons in cell.ordering for name in addons)
+    """All addons that some stage turns on, in the order of the stages."""
+    return tuple(dict.fromkeys(name for stage in cell.ordering if not act_of(stage) for name in stage))
 
 
 def has_plain_network(cell: Cell, on: tuple[str, ...]) -> bool:
@@ -135,9 +156,23 @@ def has_network(cell: Cell, on: tuple[str, ...]) -> bool:
     return cell.network == "plain" or bool(NETWORK_ADDONS & set(on))
 
 
-def _on(ordering: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-    """The addons that are on after each stage of `ordering`."""
-    return tuple(accumulate(ordering))
+def on_after(ordering: Ordering) -> tuple[tuple[str, ...], ...]:
+    """The addons that are on after each stage of `ordering`: after a reset none, after an upgrade those before it."""
+
+    def then(on: tuple[str, ...], stage: tuple[str, ...]) -> tuple[str, ...]:
+        return {"reset": (), "upgrade": on}.get(act_of(stage), (*on, *stage))
+
+    nothing: tuple[str, ...] = ()
+    return tuple(accumulate(ordering, then, initial=nothing))[1:]
+
+
+def _at(cell: Cell, index: int) -> tuple[Cell, tuple[str, ...]]:
+    """`cell` with the Kubernetes of its stage `index`, and the addons that this run of the installer is told: what a reset takes away
+    is what was there."""
+    upgrades = [found for stage in cell.ordering[: index + 1] if (found := version_of(stage))]
+    at = replace(cell, kube_version=upgrades[-1]) if upgrades else cell
+    on = on_after(cell.ordering)
+    return at, on[index - 1 if act_of(cell.ordering[index]) == "reset" else index]
 
 
 def endpoint(cell: Cell, on: tuple[str, ...]) -> Endpoint:
@@ -171,13 +206,12 @@ def _departures(
     ]
     if cell.kube_version != release.kube_version:
         why = "the cell asks for this version; the release defaults to another"
-        found.append(
-            Departure(what="kube_version", variable="kube_version", released=release.kube_version, used=cell.kube_version, why=why)
-        )
+        released, used = release.written(release.kube_version), release.written(cell.kube_version)
+        found.append(Departure(what="kube_version", variable="kube_version", released=released, used=used, why=why))
     for name, component in known.components.items():
         shipped, there = release.version(name, cell.kube_version), versions.get(name)
-        used = name in on or name not in ADDONS
-        if used and there is not None and there != shipped:
+        installed = name in on or name not in ADDONS
+        if installed and there is not None and there != shipped:
             why = ASKED_FOR if name in dict(supply.components) else component.why
             found.append(_other_version(name, component, release, shipped=shipped, there=there, why=why))
     for field, need in known.needs.items():
@@ -193,8 +227,8 @@ def serves_files(cell: Cell, supply: Supply) -> bool:
 def _other_version(name: str, component: deviation.ComponentSchema, release: Release, *, shipped: str, there: str, why: str) -> Departure:
     """Images are tagged with a v in every release, whatever their versions are written like."""
     variable = release.kube_vip.version_variable if name == "kube-vip" else component.variable
-    used = there if variable.endswith("_tag") else release.written(there)
-    return Departure(what=f"{name} version", variable=variable, released=shipped, used=used, why=why)
+    written = str if variable.endswith("_tag") else release.written
+    return Departure(what=f"{name} version", variable=variable, released=written(shipped), used=written(there), why=why)
 
 
 def _needed(need: deviation.NeedSchema, asked: object) -> list[Departure]:

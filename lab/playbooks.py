@@ -107,7 +107,17 @@ def _install(requirements: Path, part: Path, label: str, start: Run) -> None:
     if uv := shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"):
         steps = (
             (uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(part)),
-            (uv, "pip", "install", "-q", "--python", python, "-r", str(requirements)),
+            (
+                uv,
+                "pip",
+                "install",
+                "-q",
+                "--compile-bytecode",
+                "--python",
+                python,
+                "-r",
+                str(requirements),
+            ),  # nothing is written there later
         )
     for argv in steps:
         done = start(argv, limit_s=PIP_LIMIT_S, cwd=requirements.parent)  # what it names by a relative path lies beside it

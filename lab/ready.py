@@ -9,6 +9,7 @@ from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Prediction, Site, Stage
+from lab.notation import act_of
 from lab.run import Keep
 from lab.schedule import Need
 from lab.supply import Supply, parse
@@ -64,6 +65,11 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     """Raise the LabError that would stop `cells` from running on this host; makes nothing but what the cache lacks of
     Go, of the files of kubespray's refs and of their Ansible; `say` is told of those."""
     wanted = tuple(cells)
+    if reset := [cell.id for cell in wanted if any(act_of(stage) == "reset" for stage in cell.ordering)]:
+        why = "reset.yml takes the container engine and the images away that container nodes are made with, and nothing gives them back yet"
+        raise ScenarioError(
+            f"cell {reset[0]!r} cannot be run", why, "`spraylab plan --stages` and `spraylab inventory` tell how to by hand"
+        )
     for name in sorted({cell.bed for cell in wanted}):
         bed.find(name).ready([cell.topology for cell in wanted if cell.bed == name])
     slots.hold(options.slot, slots.of_host()).release()

@@ -11,7 +11,6 @@ from lab.model import Cell, Ref, Site, Stage
 from lab.plan import DEPARTS
 
 FILE = "inventory.yaml"  # as the command calls what is printed here
-PLAYBOOK = "cluster.yml"
 WIDTH = 110  # of comments
 AT_HOME = (
     "What departs from the release does so for nodes that are containers and for components built by the lab; "
@@ -55,7 +54,7 @@ def nth(number: int | None, stages: Sequence[Stage]) -> Stage:
 def command(ref: Ref, stage: Stage, *, hosts: str = FILE) -> str:
     """What runs `stage`, in the folder of the playbooks. hosts: path of its inventory."""
     more = ("-e", f"@releases/{ref.release}.yml") if ref.source == "replica" else ()
-    return shlex.join(("ansible-playbook", *installer.arguments(stage, hosts=hosts, more=more, playbook=PLAYBOOK)))
+    return shlex.join(("ansible-playbook", *installer.arguments(stage, hosts=hosts, more=more, playbook=stage.playbook)))
 
 
 def where(ref: Ref) -> str:

@@ -134,8 +134,9 @@ def test_a_version_there_is_none_of_is_refused_with_those_there_are(name: str, v
         artifacts.versions("v1.29.5", (), asked(name, version))
 
 
-def test_where_the_installer_fetches_all_only_what_checks_ask_through_is_made() -> None:
+def test_where_the_installer_fetches_all_only_what_the_lab_asks_through_is_made() -> None:
     fetched = Supply(artifacts="upstream", components=(("kube-vip", "v0.8.9"),))
     made = artifacts.prepare("v1.35.4", ("cilium",), fetched)
-    assert [str(path.relative_to(made.path)) for path in made.path.rglob("*") if path.is_file()] == ["images/echo.tar"]
-    assert (made.versions, made.deviations) == ({"kube-vip": "v0.8.9"}, ())
+    assert {str(path.relative_to(made.path)) for path in made.path.rglob("*") if path.is_file()} == {"images/echo.tar", "crictl.tar.gz"}
+    assert made.versions == {"kube-vip": "v0.8.9"}
+    assert [one.what for one in made.deviations] == ["crictl"]

@@ -5,7 +5,7 @@ import pytest
 
 from lab import bed
 from lab.bed import Bed
-from lab.errors import ScenarioError
+from lab.errors import BedError, ScenarioError
 from lab.host import facts
 from lab.model import Node
 from tests import made
@@ -48,3 +48,22 @@ def test_the_most_a_node_was_seen_to_use_is_kept(tmp_path: Path) -> None:
 
 def test_a_bed_that_does_not_know_gives_nothing(tmp_path: Path) -> None:
     assert bed.weigh(cast("Bed", object()), made.site(tmp_path).nodes, before={}) == {}
+
+
+class Room:
+    name = "room"
+
+    def __init__(self) -> None:
+        self.open = False
+
+
+class Door(Room):
+    def reach_out(self) -> None:
+        self.open = True
+
+
+def test_nodes_are_let_out_by_a_bed_that_can_and_another_says_what_to_do() -> None:
+    bed.let_out(cast("Bed", made_open := Door()))
+    assert made_open.open
+    with pytest.raises(BedError, match=r"nodes of the bed room reach one another alone\n.*--artifacts built"):
+        bed.let_out(cast("Bed", Room()))

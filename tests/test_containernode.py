@@ -28,6 +28,13 @@ def test_members_route_through_the_client_and_the_client_routes_nowhere(tmp_path
     assert entry_env(client, place, public_key="k", needs=needs)["SPRAYLAB_ROUTE"] == ""
 
 
+def test_members_that_go_outward_route_through_the_gateway_and_the_client_still_routes_nowhere(tmp_path: Path) -> None:
+    place, needs = slots.slot(0), node_needs(facts(lay_out(tmp_path)))
+    first, client = slots.layout(Topology(control_planes=1), place)
+    assert entry_env(first, place, public_key="k", needs=needs, outward=True)["SPRAYLAB_ROUTE"] == place.gateway
+    assert entry_env(client, place, public_key="k", needs=needs, outward=True)["SPRAYLAB_ROUTE"] == ""
+
+
 @pytest.mark.parametrize(
     ("laid_out", "engine", "said"),
     [

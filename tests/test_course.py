@@ -79,3 +79,9 @@ def test_what_is_behind_a_stage_needs_more_stages() -> None:
 def test_what_there_is_to_do_is_told_in_words() -> None:
     assert course.in_words(course.courses(ALL)) == "26 cells, 32 stages on 14 sets of nodes"
     assert course.in_words(course.courses(ALL[:1]), aside=" (2 more are done)") == "1 cell (2 more are done), 1 stage on 1 set of nodes"
+
+
+def test_what_a_reset_took_away_is_on_no_more_and_the_whole_cell_stays_what_it_is() -> None:
+    whole = cell("kube-vip > reset > kube-vip", ref="kubespray@v2.25.1")
+    assert [one.endpoint for one in course.prefixes(whole)] == ["vip", "node", "vip"]
+    assert course.prefixes(cell("kube-vip > reset", ref="kubespray@v2.25.1"))[-1].endpoint == "vip"

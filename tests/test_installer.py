@@ -2,6 +2,7 @@ import base64
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -69,6 +70,30 @@ def test_a_run_stopped_before_kubeadm_init_has_no_attempt() -> None:
 def test_an_init_that_was_skipped_is_no_attempt() -> None:
     told = outcome(0, [event(1010, "start"), event(1011, "skipped")])
     assert (told.attempts, told.init_rc, told.init_s) == (0, None, 0)
+
+
+def test_a_first_try_and_its_retries_under_another_name_are_attempts_of_one_init() -> None:
+    first, again = (f"control-plane : Kubeadm | Initialize first control plane node ({name})" for name in ("1st try", "retry"))
+    events = [
+        event(1010, "start", task=first),
+        event(1050, "failed", task=first, rc=1, said="timed out waiting"),
+        event(1051, "start", task=again),
+        event(1053, "retry", task=again, rc=1),
+        event(1060, "failed", task=again, rc=1, said="Port-6443 is in use"),
+    ]
+    tasks = tuple(name.rpartition(" : ")[2] for name in (first, again))
+    told = installer.outcome(STAGE, ended(2), tuple(events), init_tasks=tasks)
+    assert (told.attempts, told.init_rc, told.init_s, told.failed_task) == (3, 1, 50, again)
+    assert (told.failed_said, told.failed_first) == ("Port-6443 is in use", "timed out waiting")
+    stopped = installer.outcome(STAGE, ended(RC_STOPPED), tuple(events[:3]), init_tasks=tasks)
+    assert (stopped.attempts, stopped.stopped_after_s) == (2, 90)
+
+
+def test_nodes_that_skip_init_neither_end_it_nor_count() -> None:
+    others = [replace(event(1010.5, kind), node=node) for node in ("cp2", "cp3") for kind in ("start", "skipped")]
+    told = outcome(0, [event(1010, "start"), *others, event(1040, "changed", rc=0)])
+    assert (told.attempts, told.init_rc, told.init_s) == (1, 0, 30)
+    assert outcome(0, others).attempts == 0
 
 
 def test_a_task_before_init_that_fails_is_named() -> None:

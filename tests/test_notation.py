@@ -40,6 +40,41 @@ def test_three_addons_have_26_orderings_and_every_prefix_is_one() -> None:
     assert all(one[:length] in made for one in made for length in range(1, len(one) + 1))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kube-vip > upgrade(v1.29.5)",
+        "kube-vip > reset",
+        "kube-vip > reset > kube-vip",
+        "base > reset > base",
+        "cilium > upgrade(v1.29.5) > metallb",
+    ],
+)
+def test_stages_that_turn_nothing_on_stand_alone_and_are_what_their_text_says(text: str) -> None:
+    made = replace(cell(), ordering=parse_ordering(text))
+    assert made.ordering_text == text
+    assert not set("()> ") & set(made.id)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("reset", "reset needs a stage before it"),
+        ("kube-vip > reset > reset", "reset needs a stage before it"),
+        ("upgrade(v1.29.5) > kube-vip", "needs a stage before it"),
+        ("kube-vip+reset", "unknown addon 'reset'"),
+        ("kube-vip > upgrade", "unknown addon 'upgrade'"),
+        ("kube-vip > upgrade(1.29)", "unknown addon"),
+        ("kube-vip > upgrade(v1.29.5) > kube-vip", "'kube-vip' stands twice"),
+        ("kube-vip > upgrade(v1.29.5) > base", "base can only be the first stage"),
+    ],
+)
+def test_stages_that_cannot_come_there_are_refused(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=r"reset and upgrade\(v1\.29\.5\) are stages of their own") as caught:
+        parse_ordering(text)
+    assert said in str(caught.value)
+
+
 @given(st.builds(Topology, control_planes=st.integers(1, 9), workers=st.integers(0, 99)), st.sampled_from(["replica", "kubespray"]))
 def test_topologies_and_refs_are_what_their_text_says(topology: Topology, source: str) -> None:
     ref = Ref(source="replica" if source == "replica" else "kubespray", name="v2.25.0", release="v2.25.0")

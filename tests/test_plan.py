@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lab import plan
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
-from lab.model import Cell, Deviation, Endpoint
+from lab.model import Cell, Deviation, Endpoint, Stage
 from lab.notation import Ordering, every_ordering, parse_ordering, parse_ref, parse_topology
 from lab.release import load
 from lab.supply import Supply
@@ -127,7 +127,7 @@ def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: s
 def test_cilium_by_its_program_can_be_fetched_and_the_replica_cannot() -> None:
     fetched = Supply(artifacts="upstream")
     plan.check(replace(CELL, ref=parse_ref("kubespray@v2.28.1"), kube_version="v1.31.4", ordering=parse_ordering("cilium")), fetched)
-    with pytest.raises(ScenarioError, match="the replica installs what the lab builds"):
+    with pytest.raises(ScenarioError, match=r"the replica of v2\.25\.0 installs what the lab builds"):
         plan.check(CELL, fetched)
 
 
@@ -170,6 +170,7 @@ def test_later_releases_are_told_versions_as_they_write_them() -> None:
     assert (found["kube_version"], found["etcd_version"], found["coredns_version"]) == ("1.35.4", "3.5.12", "1.11.1")
     assert found["kube_vip_version"] == "0.9.2"
     assert "kube_vip_image_tag" not in found
+    assert of_supply(replace(OF_31, kube_version="v1.34.0"), Supply(artifacts="built"))["kube_version"] == "1.34.0"
 
 
 def test_kube_proxy_is_replaced_by_the_word_the_release_takes() -> None:
@@ -294,3 +295,45 @@ def test_every_variable_of_a_stage_has_the_reason_it_is_set_for() -> None:
     assert plan.reasons(other, first, facts, needs=needs, versions=versions)["kube_version"].startswith(
         "departs from the release: the cell asks"
     )
+
+
+STAGED = replace(CELL, ref=replace(parse_ref("kubespray@v2.25.1"), release="v2.25.1"), kube_version="v1.28.6")
+
+
+def staged(text: str) -> tuple[Stage, ...]:
+    cell = replace(STAGED, ordering=parse_ordering(text))
+    return plan.stages(cell, load("v2.25.1"), needs=LAPTOP, versions={}, supply=Supply())
+
+
+def test_an_upgrade_runs_its_own_playbook_with_the_other_kubernetes_and_all_that_is_on() -> None:
+    first, second, third = staged("kube-vip > upgrade(v1.29.5) > metallb")
+    assert [one.playbook for one in (first, second, third)] == ["cluster.yml", "upgrade-cluster.yml", "cluster.yml"]
+    assert [one.variables["kube_version"] for one in (first, second, third)] == ["v1.28.6", "v1.29.5", "v1.29.5"]
+    assert (second.addons, second.endpoint, second.variables["kube_vip_enabled"]) == (("kube-vip",), "vip", True)
+    assert third.addons == ("kube-vip", "metallb")
+
+
+def test_a_reset_is_told_what_is_there_and_leaves_nothing_on() -> None:
+    first, second, third = staged("cilium+kube-vip > reset > kube-vip")
+    assert (second.playbook, second.addons, second.variables["reset_confirmation"]) == ("reset.yml", (), True)
+    assert second.variables["kube_network_plugin"] == "cilium"
+    assert (third.addons, third.variables["kube_network_plugin"]) == (("kube-vip",), "cni")
+    assert "reset_confirmation" not in {**first.variables, **third.variables}
+    cell = replace(STAGED, ordering=parse_ordering("cilium+kube-vip > reset > kube-vip"))
+    told = plan.reasons(cell, second, load("v2.25.1"), needs=LAPTOP, versions={}, supply=Supply())
+    assert told["reset_confirmation"] == "what reset.yml asks on the terminal otherwise"
+    assert set(plan.addons_of(cell)) == {"cilium", "kube-vip"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "supply", "said"),
+    [
+        (replace(CELL, ordering=parse_ordering("kube-vip > reset")), Supply(), "replica of v2.25.0 has no reset.yml"),
+        (replace(STAGED, ordering=parse_ordering("base > upgrade(v1.31.4)")), Supply(), "does not install Kubernetes v1.31.4"),
+        (replace(STAGED, ordering=parse_ordering("base > upgrade(v1.29.5)")), BUILT_HERE, "programs of two Kubernetes versions"),
+    ],
+    ids=["replica", "version", "built"],
+)
+def test_what_a_source_or_a_release_cannot_do_to_a_cluster_is_refused(cell: Cell, supply: Supply, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        plan.check(cell, supply)

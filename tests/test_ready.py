@@ -49,6 +49,15 @@ def test_what_kubespray_would_fetch_is_asked_for_before_anything_is_made(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_reset_is_planned_and_not_run(tmp_path: Path) -> None:
+    cell = made.cell("kube-vip > reset", ref="kubespray@v2.25.1", kube_version="v1.29.5")
+    ready.installable(cell)
+    assert [stage.playbook for stage in ready.stages(cell)] == ["cluster.yml", "reset.yml"]
+    with pytest.raises(ScenarioError, match=r"takes the container engine(.|\n)*spraylab plan --stages"):
+        ready.ready([cell], Options(runs=tmp_path / "runs"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_release_without_a_replica_names_those_there_are() -> None:
     with pytest.raises(ScenarioError, match=r"no replica of v2\.27\.1\n.*v2\.24, v2\.25\.0, v2\.25\.1"):
         ready.installable(made.cell(ref="replica@v2.27.1"))

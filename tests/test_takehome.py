@@ -11,6 +11,7 @@ from lab.cli import main
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Site, Stage
+from lab.supply import Supply
 from tests import made
 
 NEEDS = NodeNeeds(cgroup_driver="cgroupfs", feature_gates=("KubeletInUserNamespace=true",), nofile=None, nproc=None, restrict_oom=False)
@@ -71,6 +72,12 @@ def test_the_command_is_what_the_installer_runs() -> None:
         "ansible-playbook -i inventory.yaml -b cluster.yml"
     )
     assert takehome.where(made.cell(ref="kubespray@v2.25.0").ref).startswith("a checkout of kubespray v2.25.0")
+
+
+def test_an_upgrade_and_a_reset_are_commands_of_their_own() -> None:
+    cell = made.cell("kube-vip > upgrade(v1.29.5) > reset", ref="kubespray@v2.25.1", kube_version="v1.28.6")
+    stages = plan.stages(cell, release.load("v2.25.1"), needs=NEEDS, versions={}, supply=Supply())
+    assert [takehome.command(cell.ref, stage).rpartition(" ")[2] for stage in stages] == ["cluster.yml", "upgrade-cluster.yml", "reset.yml"]
 
 
 def test_an_id_or_a_part_of_one_alone_is_enough() -> None:

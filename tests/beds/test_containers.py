@@ -1,4 +1,10 @@
+from pathlib import Path
+
+import pytest
+
 from lab import slots
+from lab.beds.containers import Containers
+from lab.errors import BedError
 from lab.model import Topology
 
 
@@ -12,3 +18,31 @@ def test_nodes_stand_control_planes_first_and_the_client_last_at_fixed_addresses
         ("w2", "worker", "10.231.1.31"),
         ("client", "client", "10.231.1.2"),
     ]
+
+
+def test_what_is_handed_to_the_engine_for_nodes_that_go_outward(tmp_path: Path) -> None:
+    class Engine:
+        name = "podman"
+
+        def __init__(self) -> None:
+            self.told: dict[str, object] = {}
+
+        def make_network(self, _: str, **told: object) -> None:
+            self.told = told
+            raise BedError("enough", "seen", "none")
+
+    for outward in (False, True):
+        engine = Engine()
+        nodes = Containers(
+            cell_id="a",
+            topology=Topology(control_planes=1),
+            artifacts=tmp_path,
+            run_id="r",
+            folder=tmp_path,
+            engine=engine,  # type: ignore[arg-type] # as much of one as is asked
+        )
+        if outward:
+            nodes.reach_out()
+        with pytest.raises(BedError):
+            nodes._open(slots.slot(0))
+        assert engine.told["internal"] is not outward
