@@ -112,6 +112,12 @@ def _declared(kube_version: str, addons: Iterable[str], supply: Supply) -> Mappi
     return {name: component.load(name) for name in (asked.get(name, name) for name in names)}
 
 
+def known(supply: Supply) -> None:
+    """Raise ScenarioError, with those there are, when `supply` asks for a component that cannot be built in that version."""
+    for name, version in supply.components:
+        _asked(name, version)
+
+
 def _asked(name: str, version: str) -> str:
     """The component that builds `name` in `version`."""
     loaded = {one: component.load(one) for one in component.names()}

@@ -48,8 +48,12 @@ class Options:
 
 
 def supply(source: str | None, components: Iterable[str]) -> Supply:
-    """What `--artifacts` and `--component` ask for. Raises ScenarioError when one of them cannot be read."""
-    return parse(source, components, downloads=str(cachedir.root() / DOWNLOADS))
+    """What `--artifacts` and `--component` ask for. Raises ScenarioError when one of them cannot be read, or names what cannot be built
+    where it has to be."""
+    asked = parse(source, components, downloads=str(cachedir.root() / DOWNLOADS))
+    if asked.artifacts == "built":
+        artifacts.known(asked)
+    return asked
 
 
 def installable(cell: Cell, supply: Supply = plan.OWN) -> None:

@@ -167,7 +167,8 @@ def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None,
         problems += _known(schema)
         problems += [] if cells.keys() - left_out.keys() else ["no cell is left to run"]
     if problems := [*problems, *(dict.fromkeys(wrong.values()) if not (lenient and runs) else ())]:
-        raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), "correct the file; docs/formats.md shows every field")
+        fix = "correct the file, or what the command asks for beside it; docs/formats.md shows every field"
+        raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), fix)
     return Scenario(
         name=schema.name,
         about=schema.about.strip(),

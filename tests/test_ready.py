@@ -49,10 +49,17 @@ def test_what_kubespray_would_fetch_is_asked_for_before_anything_is_made(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_asked_for_and_cannot_be_built_is_told_by_itself() -> None:
+    with pytest.raises(ScenarioError, match=r"kube-vip v0\.8\.0 cannot be built\n.*v0\.7\.2, v0\.9\.2, v1\.0\.0"):
+        ready.supply("built", ["kube-vip=v0.8.0"])
+    assert ready.supply(None, ["kube-vip=v0.8.9"]).components == (("kube-vip", "v0.8.9"),)
+
+
 def test_a_reset_is_planned_and_not_run(tmp_path: Path) -> None:
     cell = made.cell("kube-vip > reset", ref="kubespray@v2.25.1", kube_version="v1.29.5")
     ready.installable(cell)
     assert [stage.playbook for stage in ready.stages(cell)] == ["cluster.yml", "reset.yml"]
+    assert ready.predicted(cell, ready.stages(cell)) == ()
     with pytest.raises(ScenarioError, match=r"takes the container engine(.|\n)*spraylab plan --stages"):
         ready.ready([cell], Options(runs=tmp_path / "runs"))
     assert list(tmp_path.iterdir()) == []
