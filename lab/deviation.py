@@ -20,7 +20,7 @@ class GroupSchema(Schema):
     """Variables that depart for one reason."""
 
     why: str
-    when: Literal["always", "plain-network", "without-network", "cilium", "workers-by-node"]
+    when: Literal["always", "plain-network", "without-network", "cilium", "workers-by-node", "named-preflight"]
     source: Literal["any", "kubespray"]
     artifacts: Literal["any", "built", "upstream"] = "any"
     variables: dict[str, ChangeSchema]

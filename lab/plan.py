@@ -200,7 +200,7 @@ def _departures(
     found = [
         Departure(what=name, variable=name, released=change.released, used=supply.filled(place(change.used)), why=group.why)
         for group in known.groups
-        if _applies(group, cell, on, supply)
+        if _applies(group, cell, on, release, supply)
         for name, change in group.variables.items()
         if release.defaults.get(name, change.released) != change.used
     ]
@@ -241,9 +241,10 @@ def _needed(need: deviation.NeedSchema, asked: object) -> list[Departure]:
     return [Departure(what=need.what, variable=need.variable, released=need.released, used=asked, why=need.why), *besides]
 
 
-def _applies(group: deviation.GroupSchema, cell: Cell, on: tuple[str, ...], supply: Supply) -> bool:
+def _applies(group: deviation.GroupSchema, cell: Cell, on: tuple[str, ...], release: Release, supply: Supply) -> bool:
     holds = {
         "always": True,
+        "named-preflight": release.kubeadm_init.preflight == "named",
         "plain-network": has_plain_network(cell, on),
         "without-network": not has_network(cell, on),
         "cilium": "cilium" in on,

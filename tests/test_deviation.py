@@ -11,7 +11,13 @@ def test_every_departure_has_a_reason_and_says_what_it_departs_from() -> None:
 def test_nothing_is_set_that_hides_failures() -> None:
     variables = {name for group in deviation.known().groups for name in group.variables}
     variables |= {one for need in deviation.known().needs.values() for one in (need.variable, *need.besides)}
-    assert not {"ignore_assert_errors", "kubeadm_ignore_preflight_errors", "any_errors_fatal"} & variables
+    assert not {"ignore_assert_errors", "any_errors_fatal"} & variables
+
+
+def test_of_kubeadms_own_checks_only_single_ones_are_let_pass_and_only_where_what_is_built_fails_them() -> None:
+    groups = [group for group in deviation.known().groups if "kubeadm_ignore_preflight_errors" in group.variables]
+    assert [group.variables["kubeadm_ignore_preflight_errors"].used for group in groups] == [["HTTPProxyCIDR"]]
+    assert {(group.when, group.artifacts) for group in groups} == {("named-preflight", "built")}
 
 
 def test_what_is_fetched_needs_no_file_of_the_lab() -> None:

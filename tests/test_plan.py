@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -204,6 +205,17 @@ def test_workers_ask_the_first_control_plane_where_nothing_else_is_named_and_the
     assert told(workers)["loadbalancer_apiserver_localhost"] == "false"
     for other in (replace(workers, endpoint="vip"), replace(CELL, endpoint="node")):
         assert "loadbalancer_apiserver_localhost" not in variables(other)
+
+
+@pytest.mark.parametrize(("ref", "named"), [("kubespray@v2.26.1", False), ("kubespray@v2.27.1", True), ("replica@v2.25.1", False)])
+@pytest.mark.parametrize("artifacts", ["built", "upstream"])
+def test_only_what_is_built_here_needs_a_check_of_kubeadm_to_pass_where_the_release_lets_none(
+    ref: str, artifacts: Literal["built", "upstream"], *, named: bool
+) -> None:
+    cell, supply = replace(CELL, ref=parse_ref(ref)), Supply(artifacts=artifacts)
+    (stage,) = plan.stages(cell, load(cell.ref.release), needs=LAPTOP, versions=BUILT, supply=supply)
+    told = stage.variables.get("kubeadm_ignore_preflight_errors")
+    assert told == (["HTTPProxyCIDR"] if named and artifacts == "built" else None)
 
 
 def test_two_reasons_are_told_together() -> None:
