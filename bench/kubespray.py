@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -220,8 +221,9 @@ def _by_the_lab(stage: Stage, site: Site, source: Playbooks, folder: Path, *, wa
         return installer.install(stage, site=site, playbooks=source, folder=into, on_event=lambda _: None, stop=Event(), limit_s=LIMIT_S)
     journal = Journal(folder, tell=lambda _: None)
     tell = stagerun.Reporter(journal=journal, course="bench")
+    by = stagerun.Installer(install=partial(installer.install, playbooks=source), init_tasks=source.init_tasks, full="")
     try:
-        return stagerun.run_stage(stage, site=site, playbooks=source, folder=into, patience="full", tell=tell, stop=Event())[0]
+        return stagerun.run_stage(stage, site=site, by=by, folder=into, patience="full", tell=tell, stop=Event())[0]
     finally:
         journal.close()
 

@@ -52,6 +52,12 @@ PODMAN_NEEDS = (
     ),
     Program(purpose="podman firewall rules", names=("iptables",), package="iptables"),
 )
+MACHINES = (  # beside vagrant
+    Program(purpose="libvirt", names=("virsh",), package="libvirt-daemon-system libvirt-clients dnsmasq-base", needed=False),
+    Program(purpose="emulator", names=("qemu-system-x86_64", "qemu-kvm"), package="qemu-system-x86", needed=False),
+    Program(purpose="disks of machines", names=("qemu-img",), package="qemu-utils", needed=False),
+    Program(purpose="file systems of machines", names=("mkfs.ext4",), package="e2fsprogs", needed=False),
+)
 KERNEL = (  # option, module, what for, whether a cell can do without
     ("OVERLAY_FS", "overlay", "container file systems", True),
     ("VETH", "veth", "networks of nodes", True),
@@ -192,7 +198,9 @@ def _vm(seen: HostFacts, which: Callable[[str], str | None]) -> tuple[Ability, .
         _row(
             "KVM",
             seen.kvm,
-            "/dev/kvm is there" if seen.kvm else "no /dev/kvm: virtual machines run emulated, about 20 times slower",
+            "/dev/kvm is there; whether it runs a guest is tried before the first machine"
+            if seen.kvm
+            else "no /dev/kvm: virtual machines run emulated, about 20 times slower",
             "switch virtualisation on in the firmware",
         ),
         _row(
@@ -201,4 +209,5 @@ def _vm(seen: HostFacts, which: Callable[[str], str | None]) -> tuple[Ability, .
             vagrant or "no program vagrant",
             "apt-get install vagrant vagrant-libvirt, for beds of virtual machines only",
         ),
+        *_programs(MACHINES, which),
     )

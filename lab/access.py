@@ -23,9 +23,9 @@ Host *
   GlobalKnownHostsFile /dev/null
   LogLevel ERROR
   BatchMode yes
-  ConnectTimeout 5
+  ConnectTimeout {connect_s}
   ServerAliveInterval 5
-  ServerAliveCountMax 3
+  ServerAliveCountMax {tries}
   ControlMaster auto
   ControlPath {control}/%n
   ControlPersist 60
@@ -51,8 +51,8 @@ class Access:
         self.config.unlink(missing_ok=True)
 
 
-def make(nodes: tuple[Node, ...], *, folder: Path, run_id: str) -> Access:
-    """A new key, and an SSH configuration in `folder` whose host names are those of `nodes`. Raises BedError."""
+def make(nodes: tuple[Node, ...], *, folder: Path, run_id: str, pace: float = 1.0) -> Access:
+    """A new key, and an SSH configuration in `folder` whose host names are those of `nodes`. pace: as of a Site. Raises BedError."""
     control = make_folder("ssh", run_id=run_id)
     key = control / "key"
     done = run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "spraylab", "-f", str(key)), limit_s=ASK_LIMIT_S)
@@ -60,10 +60,13 @@ def make(nodes: tuple[Node, ...], *, folder: Path, run_id: str) -> Access:
         raise BedError("ssh-keygen made no key", done.stderr.strip(), f"check that {control} can be written")
     hosts = "".join(f"Host {node.name}\n  HostName {node.address}\n" for node in nodes)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(hosts + CONFIG.format(key=key, control=control))
+    limits = {"connect_s": round(ASK_LIMIT_S * pace), "tries": round(3 * pace)}
+    (folder / FILE).write_text(hosts + CONFIG.format(key=key, control=control, **limits))
     return Access(control=control, config=folder / FILE, public_key=key.with_suffix(".pub").read_text().strip())
 
 
 def answer(site: Site, node: Node, *, limit_s: float) -> Completed:
     """The last answer of `node` by SSH within `limit_s`, the first good one if it came in time."""
-    return until(lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S), lambda done: done.rc == 0, limit_s=limit_s, every_s=EVERY_S)
+    return until(
+        lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S * site.pace), lambda done: done.rc == 0, limit_s=limit_s, every_s=EVERY_S
+    )

@@ -21,6 +21,7 @@ PASSWD = "root:x:0:0:root:/root:/sbin/nologin\n"  # noqa: S105 - no password: pr
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TEMPORARY = "/tmp"  # noqa: S108 - a path inside the image
 EPOCH = "1970-01-01T00:00:00Z"
+PROGRAMS = ("bin", "sbin")  # folders
 GZIP_LEVEL = 1  # the archives go to nodes on the same host: time counts, size does not
 
 
@@ -62,6 +63,33 @@ def tarball(name: str, members: Mapping[str, Path | str], *, content: str) -> Pa
                         _add_text(tar, path, member, mode=0o755)
 
     return cachedir.obtain(KIND, f"{name}-{key}", make) / name
+
+
+def over(root: Path, *, files: Mapping[str, Path | str], links: Mapping[str, str], to: Path) -> None:
+    """Write `to`: the tar file of a root with further files and links, in place of those that had their paths.
+
+    files: path -> a file, or a text; what lies in a bin or sbin is a program, and what is one already.
+    """
+    added = {f".{path}" for path in (*files, *links)}
+    with tarfile.open(root) as old, tarfile.open(to, "w", format=tarfile.PAX_FORMAT) as tar:
+        there = set()
+        for member in old:
+            there.add(member.name)
+            if member.name not in added:  # engines take no path twice
+                tar.addfile(member, old.extractfile(member) if member.isreg() else None)
+        for folder in sorted({str(parent) for path in added for parent in PurePosixPath(path).parents} - {"."}):
+            if f"./{folder}" not in there:
+                tar.addfile(_member(f"./{folder}", mode=0o755, kind=tarfile.DIRTYPE))
+        for path, source in sorted(files.items()):
+            mode = 0o755 if PurePosixPath(path).parent.name in PROGRAMS else 0o644
+            if isinstance(source, Path):
+                _add_file(tar, f".{path}", source, mode=mode | source.stat().st_mode & 0o111)
+            else:
+                _add_text(tar, f".{path}", source, mode=mode)
+        for path, target in sorted(links.items()):
+            link = _member(f".{path}", mode=0o777, kind=tarfile.SYMTYPE)
+            link.linkname = target
+            tar.addfile(link)
 
 
 def _write_layer(declared: Image, programs: Path, layer: Path) -> None:

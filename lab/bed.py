@@ -3,11 +3,12 @@
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, runtime_checkable
 
 from lab.errors import BedError, ScenarioError
 from lab.host import HostFacts, NodeNeeds
-from lab.model import Node, Site, Topology
+from lab.model import Cell, Node, Site, Stage, StageRun, TaskEvent, Topology
 
 
 class Bed(Protocol):
@@ -45,8 +46,8 @@ class Power(Protocol):
 class Snapshots(Protocol):
     """An ability that a bed may have: all nodes of a site, kept as they are and made again from that.
 
-    A key names everything that made the nodes, their slot included (`lab.snapshot.key`). Restored nodes have been rebooted; so have
-    those that were saved. Whoever reuses a snapshot must come to the same verdicts without it.
+    A key names everything that made the nodes, their slot included (`lab.snapshot.key`). Restored nodes may have been rebooted, and so may
+    those that were saved; a snapshot may be gone with its nodes. Whoever reuses a snapshot must come to the same verdicts without it.
     """
 
     def save(self, key: str) -> None:
@@ -90,6 +91,27 @@ class Outward(Protocol):
         ...
 
 
+@runtime_checkable
+class Installs(Protocol):
+    """An ability that a bed may have: it brings an installer of its own, in place of Ansible and playbooks.
+
+    `init_tasks`: the tasks of its events that run kubeadm init; `full`: how that would end if nothing happened any more.
+    """
+
+    init_tasks: tuple[str, ...]
+    full: str
+
+    def takes(self, cell: Cell, stage: Stage, *, versions: Mapping[str, str]) -> None:
+        """Be told, before `up`, what will be installed. versions: component -> the version that nodes get."""
+        ...
+
+    def install(
+        self, stage: Stage, *, site: Site, folder: Path, on_event: Callable[[TaskEvent], None], stop: Event, limit_s: float
+    ) -> StageRun:
+        """Run `stage` on the nodes that are up; one that fails is a value. As lab.installer.install, whose words hold here too."""
+        ...
+
+
 class Kind(Protocol):
     """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long.
 
@@ -105,6 +127,18 @@ class Kind(Protocol):
 
     def room_bytes(self) -> int:
         """Room on the disk that takes what is not in the cache yet of which nodes are made."""
+        ...
+
+    def prepare(self, *, say: Callable[[str], None] = ...) -> None:
+        """Make what the cache lacks of what all nodes of this bed are made of. Raises HostError and BuildError."""
+        ...
+
+    def has_kernel(self, option: str, *, module: str) -> bool:
+        """Whether the kernel of nodes offers CONFIG_`option` on this host, built in or as `module`."""
+        ...
+
+    def conditions(self) -> tuple[str, ...]:
+        """What of `when` in data/fidelity/ holds for nodes of this bed here, that the bed alone knows."""
         ...
 
     def needs(self, seen: HostFacts) -> NodeNeeds:
@@ -123,6 +157,11 @@ class Kind(Protocol):
         slot: int | None = None,
         say: Callable[[str], None] = ...,
     ) -> Bed: ...
+
+
+def outward(name: str) -> bool:
+    """Whether nodes of the bed `name` can be let out."""
+    return hasattr(find(name), Outward.reach_out.__name__)
 
 
 def let_out(bed: Bed) -> None:

@@ -53,6 +53,11 @@ class Scope:
     cell: Cell
     on: tuple[str, ...]
 
+    @property
+    def certificates(self) -> str:
+        """Where kubeadm keeps the cluster's certificates: kubespray has it another place than its own."""
+        return "/etc/kubernetes/pki" if self.cell.ref.source == "kind" else "/etc/kubernetes/ssl"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -68,7 +73,7 @@ class Target:
     def run(self, command: str, *args: str, node: Node | None = None) -> Said:
         """Run `command` (with testinfra's quoting of %s) on `node`, or on the check's own."""
         host = self.hosts[(node or self.node).name]
-        done = host.run(f"timeout {COMMAND_LIMIT_S:g} {command}", *args)  # type: ignore[attr-defined]
+        done = host.run(f"timeout {COMMAND_LIMIT_S * self.site.pace:g} {command}", *args)  # type: ignore[attr-defined]
         return Said(rc=done.rc, text=mask(f"{done.stdout}{done.stderr}".strip()))
 
     def addresses(self, node: Node) -> tuple[str, ...]:
@@ -161,7 +166,7 @@ def run_all(
 
     variables: what the installer was told last.
     A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
-    settle_s: the most that any check is given.
+    settle_s: the most that any check is given, on nodes of the usual pace.
     """
     scope = Scope(cell=cell, on=addons)
     there = targets(scope, site, variables=variables)
@@ -175,19 +180,21 @@ def run_all(
     for one, target in asked:
         if why := one.lacks(scope):
             told(CheckResult(check=one.name, node=target.node.name, outcome=Outcome.SKIP, said=why))
-    _looked([(one, target) for one, target in asked if not one.lacks(scope)], told, settle_s=settle_s, sleep=sleep)
+    _looked([(one, target) for one, target in asked if not one.lacks(scope)], told, settle_s=settle_s, sleep=sleep, pace=site.pace)
     return tuple(results[one.name, target.node.name] for one, target in asked)
 
 
-def _looked(applies: list[_Asked], told: Callable[[CheckResult], None], *, settle_s: float, sleep: Callable[[float], None]) -> None:
+def _looked(
+    applies: list[_Asked], told: Callable[[CheckResult], None], *, settle_s: float, sleep: Callable[[float], None], pace: float
+) -> None:
     """Both looks of all that apply: what is quick and stands for itself first, then what needs time between its looks, then the rest."""
     began_s = ticks_s()
     shared = {id(one.uses): (one.uses, target) for one, target in applies if one.uses}
     try:
         for uses, target in shared.values():
-            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=min(SETTLE_S, settle_s))  # type: ignore[misc]
+            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=pace * min(SETTLE_S, settle_s))  # type: ignore[misc]
         first = {
-            (one.name, target.node.name): _settled(one, target, end_s=began_s + min(one.settle_s, settle_s))
+            (one.name, target.node.name): _settled(one, target, end_s=began_s + pace * min(one.settle_s, settle_s))
             for one, target in sorted(applies, key=_first_round)
         }
         for one, target in sorted(applies, key=lambda asked: asked[0].apart_s):

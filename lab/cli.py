@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,22 @@ from typing import Any
 import click
 
 from lab import (
-    ability,
+    artifacts,
     bed,
-    cachedir,
-    checkout,
-    component,
+    building,
     course,
+    doctor,
     engine,
     estimate,
+    export,
+    fidelity,
     gc,
     host,
     journal,
+    kept,
+    libvirt,
     matrix,
+    named,
     plan,
     ready,
     release,
@@ -31,14 +34,11 @@ from lab import (
     slots,
     takehome,
 )
-from lab.deadline import now_s
-from lab.errors import HostError, LabError, ScenarioError
-from lab.journal import Line
-from lab.model import Cell, Site
+from lab.errors import LabError, ScenarioError
+from lab.model import Site
 from lab.refs import Refs
-from lab.reports import planned, progress, terminal
+from lab.reports import bedtable, planned, progress, terminal
 
-PROJECT = Path(__file__).parent.parent
 BAD_INPUT = 4
 CELL_OPTIONS = ("artifacts", "bed", "engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
 FLAGS = {"no_reuse": "--no-reuse", "resume": "--resume", "failed": "--failed"}
@@ -116,7 +116,8 @@ def run(name: str, **options: object) -> None:
 def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
     """Become pytest: its plugins must come before what this process has imported, and its exit code is the run's."""
     plugins = ("-p", "lab.pytest_plugin", "-p", "no:cacheprovider")
-    arguments = [sys.executable, "-m", "pytest", str(_scenario(name)), f"--asked={asked}", "--no-header", *plugins, f"--rootdir={PROJECT}"]
+    file, root = str(named.scenario_file(name)), f"--rootdir={named.PROJECT}"
+    arguments = [sys.executable, "-m", "pytest", file, f"--asked={asked}", "--no-header", *plugins, root]
     arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
     arguments += [f"--{option}={one}" for option in ("ref", "component") for one in options[option]]  # type: ignore[attr-defined] # tuples
     arguments += [flag for name, flag in FLAGS.items() if options[name]]
@@ -125,26 +126,12 @@ def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
     os.execv(sys.executable, arguments)  # noqa: S606 - the same Python
 
 
-def _scenario(name: str) -> Path:
-    """The file that `name` means: a path, or a file of scenarios/ here or of the project."""
-    here = Path(name)
-    if here.suffix == ".yaml" and here.exists():
-        return here.absolute()
-    folders = list(dict.fromkeys((Path.cwd() / "scenarios", PROJECT / "scenarios")))
-    for folder in folders:
-        if (path := folder / f"{name}.yaml").exists():
-            return path
-    there = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-    raise ScenarioError(f"no scenario {name!r}", f"there are {', '.join(there) or 'none'}", "name one of them, or the path of a .yaml file")
-
-
 @main.command("list")
 @click.argument("name", required=False)
 def list_(name: str | None) -> None:
     """List the scenarios and their cells, without touching an engine."""
-    paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
-    for path in paths:
-        read = scenario.load(path, check=ready.installable)
+    for path in named.scenario_files(name):
+        read = scenario.load(path, check=ready.installable, lacks=ready.lacking)
         click.echo(f"{read.name}: {read.about}")
         because = dict(read.because)
         for cell in read.cells:
@@ -168,7 +155,8 @@ def list_(name: str | None) -> None:
 def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool, **asked: Any) -> None:
     """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
     refs, supply = Refs(repository=asked["kubespray"], instead=asked["ref"]), ready.supply(asked["artifacts"], asked["component"])
-    read = scenario.load(_scenario(name), check=partial(ready.installable, supply=supply), refs=refs, bed=asked["bed"])
+    check = partial(ready.installable, supply=supply)
+    read = scenario.load(named.scenario_file(name), check=check, refs=refs, bed=asked["bed"], lacks=ready.lacking)
     cells = tuple(cell for cell in read.cells if only in cell.id)
     if not cells:
         raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
@@ -196,10 +184,8 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
 @SUPPLY[1]
 def inventory_(cell: str, *, number: int | None, slot: int, name: str | None, **asked: Any) -> None:
     """Print the inventory that a stage of CELL gets, with the reason of every variable; a part of an id that fits one cell will do."""
-    paths = [_scenario(name)] if name else sorted((PROJECT / "scenarios").glob("*.yaml"))
-    moved = Refs(repository=checkout.PUBLIC)  # as --kubespray moves them; nothing is asked of it
-    found = takehome.find(cell, _cells(paths, Refs()), _cells(paths, moved))
-    ready.installable(found, supply := ready.supply(asked["artifacts"], asked["component"]))
+    supply = ready.supply(asked["artifacts"], asked["component"])
+    found = named.cell(cell, of=name, supply=supply)
     stages, place = ready.stages(found, supply), slots.slot(slot)
     stage = takehome.nth(number, stages)
     site = Site(nodes=slots.layout(found.topology, place), slot=place, ssh_config=Path("ssh_config"))
@@ -209,29 +195,27 @@ def inventory_(cell: str, *, number: int | None, slot: int, name: str | None, **
     click.echo(takehome.document(found, stages, stage, site, reasons=reasons), nl=False)
 
 
-def _cells(paths: list[Path], refs: Refs) -> Iterator[Cell]:
-    for path in paths:
-        yield from scenario.load(path, check=lambda _: None, refs=refs).cells
+@main.command("export")
+@click.argument("cell")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--as", "form", type=click.Choice(export.FORMS), required=True, help="What the folder is run with.")
+@click.option("--scenario", "name", help="Only cells of this scenario.")
+def export_(cell: str, folder: Path, *, form: export.Form, name: str | None) -> None:
+    """Write CELL to a new FOLDER, with a README: to be run by plain kind, Vagrant and Ansible, or kubespray, with nothing of the lab."""
+    found = named.cell(cell, of=name)
+    versions = artifacts.versions(found.kube_version, plan.addons_of(found)) if form == "kind" else {}
+    export.write(export.files(found, form, versions=versions), folder)
+    click.echo(f"{folder / 'README.md'} says how to run {found.id}")
 
 
 @main.command()
 @click.argument("names", nargs=-1)
 def build(names: tuple[str, ...]) -> None:
-    """Build components (by default all but optional ones) into the cache; what is there is not built again."""
-    wanted = names or component.usual()
+    """Build components (by default all but optional ones), or the `box` of virtual machines; what is in the cache is not built again."""
     with progress.Progress(terminal.console(), last_s={}, cells=0) as shown:
-        built = component.build(wanted, on_progress=lambda one: shown(_line(one)))
+        built = building.build(names, shown)
     for name, path in built.items():
         click.echo(f"{name}: {path}")
-
-
-def _line(one: component.Progress) -> Line:
-    kind = "said" if one.state == "cached" else "build"
-    duration_s = one.elapsed_s if one.state == "built" else None
-    said = f"{one.component}: in the cache" if one.state == "cached" else ""
-    return Line(
-        at_s=now_s(), kind=kind, name=f"build {one.component}", said=said, duration_s=duration_s, more={"expected_s": one.expected_s}
-    )
 
 
 @main.command("matrix")
@@ -248,14 +232,15 @@ def matrix_(folder: Path | None) -> None:
 @click.option("--engine", "choice", type=click.Choice(["auto", "docker", "podman"]), default="auto", help="Container engine.")
 def gc_(choice: engine.Choice, *, yes: bool) -> None:
     """Show what killed runs left on this host; delete it with --yes. What living runs own is not touched."""
-    with engine.connect(choice) as connected:
-        found = gc.leftovers(connected)
+    machines = libvirt.answering()
+    with gc.reached(choice, machines=machines) as connected:
+        found = gc.leftovers(connected, machines=machines)
         for one in found:
             click.echo(f"{one.kind:9} {one.name}  ({one.why})")
         if not found:
             click.echo("nothing is left over")
         elif yes:
-            gc.delete(connected, found)
+            gc.delete(connected, found, machines=machines)
             click.echo(f"deleted {len(found)}")
         else:
             click.echo(f"{len(found)} left over; `spraylab gc --yes` deletes them")
@@ -267,31 +252,20 @@ def gc_(choice: engine.Choice, *, yes: bool) -> None:
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs.")
 def shell(cell: str, node: str, folder: Path) -> None:
     """Open a shell on NODE (cp1, client) of CELL, whose nodes --keep left running; a part of the cell's id will do."""
-    configs = sorted(folder.absolute().glob(f"*/cells/*{cell}*/ssh_config"))
-    if not configs:
-        raise ScenarioError(
-            f"no nodes of a cell {cell!r}", f"no run in {folder.absolute()} has such a cell", "run it with --keep=failure or --keep=always"
-        )
-    control = next((line.split()[1] for line in configs[-1].read_text().splitlines() if line.split()[:1] == ["ControlPath"]), "")
-    if not Path(control).parent.exists():
-        raise HostError(
-            f"the nodes of {configs[-1].parent.name} are gone", f"{Path(control).parent} was removed with them", "run it with --keep=always"
-        )
-    os.execvp("ssh", ("ssh", "-F", str(configs[-1]), node))  # noqa: S606, S607 - the terminal is handed over to it
+    os.execvp("ssh", ("ssh", "-F", str(kept.way(cell, folder)), node))  # noqa: S606, S607 - the terminal is handed over to it
 
 
-@main.command()
-def doctor() -> None:
+@main.command("beds")
+def beds_() -> None:
+    """Show what nodes of each bed can show on this host, and what they cannot, with the checks that mean less for it."""
+    limits = {name: fidelity.limits(name, host.facts(), told=bed.find(name).conditions()) for name in bed.names()}
+    terminal.console().print(bedtable.table(limits))
+
+
+@main.command("doctor")
+def doctor_() -> None:
     """Say what this host can and cannot do for the lab, each with its fix; 4 when a cell cannot run."""
-    why = ""
-    try:
-        with engine.connect() as connected:
-            name = f"{connected.name} {connected.version()}"
-    except LabError as error:
-        name, why = "", str(error.args[1])
-    rows = ability.abilities(host.facts(), engine=name, cache=cachedir.root())
-    if why:
-        rows = tuple(replace(row, seen=f"{row.seen}: {why}") if row.name == "container engine" else row for row in rows)
+    rows = doctor.rows()
     terminal.console().print(terminal.abilities(rows))
     sys.exit(BAD_INPUT if any(row.needed and not row.ok for row in rows) else 0)
 

@@ -17,13 +17,15 @@ class ChangeSchema(Schema):
 
 
 class GroupSchema(Schema):
-    """Variables that depart for one reason."""
+    """Variables that depart for one reason. `source`: any: of playbooks; kind: what is otherwise with it; `beds`: whose nodes have it, all
+    where none is named."""
 
     why: str
     when: Literal["always", "plain-network", "without-network", "cilium", "workers-by-node", "named-preflight"]
-    source: Literal["any", "kubespray"]
+    source: Literal["any", "kubespray", "kind"]
     artifacts: Literal["any", "built", "upstream"] = "any"
     variables: dict[str, ChangeSchema]
+    beds: list[str] = []
 
 
 class ComponentSchema(Schema):
@@ -50,7 +52,7 @@ class DeviationsSchema(Schema):
 
     groups: list[GroupSchema]
     components: dict[str, ComponentSchema]
-    needs: dict[Literal["cgroup_driver", "feature_gates", "nofile", "nproc", "restrict_oom", "cgroup2"], NeedSchema]
+    needs: dict[Literal["cgroup_driver", "feature_gates", "nofile", "nproc", "restrict_oom", "cgroup2", "emulated"], NeedSchema]
 
 
 @cache

@@ -23,7 +23,7 @@ from lab.host import facts
 
 Choice = Literal["auto", "docker", "podman"]
 DOCKER_SOCKET = "/var/run/docker.sock"
-API_LIMIT_S = 120  # one request; removing a node with a full volume takes the longest
+API_LIMIT_S = 600  # one request; importing a root with all images takes the longest, minutes on a host with other work
 PIECE_BYTES = 1 << 20
 
 

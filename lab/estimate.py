@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from threading import Lock
 
+from lab import bed, machines
 from lab.course import Course, prefixes
 from lab.deadline import ticks_s
 from lab.journal import JUDGED, Line
@@ -30,10 +31,10 @@ class Took:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """`by_cell`: cell id -> its last stage; `by_kind`: (topology, addons it turns on) -> mean seconds of all such stages."""
+    """`by_cell`: cell id -> its last stage; `by_kind`: (bed, topology, addons it turns on) -> mean seconds of all such stages."""
 
     by_cell: Mapping[str, Took] = field(default_factory=dict)
-    by_kind: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    by_kind: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,13 @@ class Expected:
 def learn(lines: Iterable[Line]) -> Known:
     """What journals tell, oldest line first."""
     by_cell: dict[str, Took] = {}
-    of_kind: dict[tuple[str, str], list[float]] = {}
+    of_kind: dict[tuple[str, str, str], list[float]] = {}
     for line in lines:
         if line.kind == JUDGED and line.duration_s is not None:
             at = str(line.more.get("at", ""))
             by_cell[at] = Took(seconds=line.duration_s, green=Outcome[line.name] in GREEN)
-            of_kind.setdefault((str(line.more.get("topology", "")), str(line.more.get("stage", ""))), []).append(line.duration_s)
+            kind = str(line.more.get("bed", "containers")), str(line.more.get("topology", "")), str(line.more.get("stage", ""))
+            of_kind.setdefault(kind, []).append(line.duration_s)
     return Known(by_cell=by_cell, by_kind={kind: fmean(seconds) for kind, seconds in of_kind.items()})
 
 
@@ -70,11 +72,15 @@ def expected(course: Course, known: Known) -> Expected:
 
 def stage_s(cell: Cell, took: Took | None, known: Known) -> float:
     """How long the last stage of `cell` will take. took: what is known of just this cell."""
-    return took.seconds if took else known.by_kind.get((str(cell.topology), "+".join(cell.ordering[-1]) or "base"), STAGE_S)
+    kind = cell.bed, str(cell.topology), "+".join(cell.ordering[-1]) or "base"
+    return took.seconds if took else known.by_kind.get(kind, STAGE_S)
 
 
-def need(topology: Topology) -> Need:
-    """What the nodes of `topology` take of the host."""
+def need(topology: Topology, *, on: str = "containers") -> Need:
+    """What the nodes of `topology` take of the host. on: their bed; machines have all that they are given."""
+    if not (of_bed := bed.find(on)).by_engine:
+        memory_mib = machines.memory_mib(topology, emulated="emulated" in of_bed.conditions())
+        return Need(memory_mib=memory_mib, cores=machines.cores(topology), inotify=0)
     counts = {"control-plane": topology.control_planes, "worker": topology.workers, "client": 1}
     return Need(
         memory_mib=sum(MEMORY_MIB[role] * count for role, count in counts.items()),
@@ -85,7 +91,7 @@ def need(topology: Topology) -> Need:
 
 def whole_s(courses: Sequence[Course], known: Known, *, capacity: Need, limit: int | None) -> Expected:
     """How long all `courses` will take on a host with that `capacity`."""
-    each = [(need(one.longest.topology), expected(one, known)) for one in courses]
+    each = [(need(one.longest.topology, on=one.longest.bed), expected(one, known)) for one in courses]
     seconds = forecast_s([(needed, one.seconds) for needed, one in each], capacity, limit=limit)
     return Expected(seconds=seconds, sure=all(one.sure for _, one in each))
 
@@ -120,7 +126,7 @@ class Forecast:
             known, now_s = learn(self._lines), ticks_s()
             running = [(one, max(0.0, expected(one, known).seconds - (now_s - since_s))) for one, since_s in self._running.items()]
             waiting = [(one, expected(one, known)) for one in self._waiting]
-        jobs = [(need(one.longest.topology), seconds) for one, seconds in running]
-        jobs += [(need(one.longest.topology), will.seconds) for one, will in waiting]
+        jobs = [(need(one.longest.topology, on=one.longest.bed), seconds) for one, seconds in running]
+        jobs += [(need(one.longest.topology, on=one.longest.bed), will.seconds) for one, will in waiting]
         sure = all(will.sure for _, will in waiting)
         return Expected(seconds=forecast_s(jobs, self.capacity, limit=self._limit), sure=sure)

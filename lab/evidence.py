@@ -94,7 +94,7 @@ def _of_node(site: Site, node: Node) -> tuple[Fact, ...]:
 
 def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fact, ...]:
     token = uuid.uuid4().hex  # a log may hold any line, but not this one
-    limit_s = max(probe.limit_s for probe in asked.values()) + OVERHEAD_S
+    limit_s = site.pace * (max(probe.limit_s for probe in asked.values()) + OVERHEAD_S)
     done = ssh(site, node, _script(site, node, asked, token), limit_s=limit_s)
     at_s = now_s()
     ended = re.finditer(rf"^{token} begin (\S+)\n(.*?)\n{token} end (\d+)$", done.stdout, re.DOTALL | re.MULTILINE)
@@ -109,7 +109,7 @@ def _script(site: Site, node: Node, asked: Mapping[str, ProbeSchema], token: str
     """All probes at once, for most of them wait; then what each said, between lines with the token, and its exit code."""
     lines = [f"export NODE={node.address} VIP={site.slot.vip} PORT={site.api_port} INTERFACE={node.interface}", "said=$(mktemp -d)"]
     for name, probe in asked.items():
-        limited = f"timeout -k 1 {probe.limit_s:g} sh -c {shlex.quote(probe.command)}"
+        limited = f"timeout -k 1 {probe.limit_s * site.pace:g} sh -c {shlex.quote(probe.command)}"
         lines.append(f"{{ {limited} >$said/{name} 2>&1; echo $? >$said/{name}.rc; }} &")
     lines.append("wait")
     lines += [f"echo '{token} begin {name}'; cat $said/{name}; printf '\\n{token} end %s\\n' $(cat $said/{name}.rc)" for name in asked]

@@ -3,21 +3,33 @@
 import os
 import shutil
 import signal
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lab import cachedir, snapshot
+from lab import cachedir, libvirt, snapshot
 from lab.command import MARK
 from lab.deadline import until
-from lab.engine import Engine
+from lab.engine import Choice, Engine, connect
+from lab.errors import HostError
 from lab.host import HOST, cmdline, environment, processes, started, started_ticks
+from lab.libvirt import Libvirt
 from lab.owner import CELL, OWNER, RUN_FOLDER, Owner, of_folder, of_labels
 
-Kind = Literal["process", "container", "network", "volume", "image", "folder"]
-ORDER: tuple[Kind, ...] = ("process", "container", "network", "volume", "image", "folder")  # of deletion: users before what they use
+Kind = Literal["process", "container", "network", "volume", "image", "machine", "bridge", "disk", "folder"]
+ORDER: tuple[Kind, ...] = (
+    "process",
+    "container",
+    "network",
+    "volume",
+    "image",
+    "machine",
+    "bridge",
+    "disk",
+    "folder",
+)  # of deletion: users before what they use
 DIE_LIMIT_S = 5.0
 
 
@@ -25,7 +37,8 @@ DIE_LIMIT_S = 5.0
 class Leftover:
     """One thing a run left.
 
-    `name`: of the container, network, volume or image, the path of a folder, the number of a process, whose `mark` tells it from
+    `name`: of the container, network, volume, image, virtual machine or its network (`bridge`), the path of a folder or a machine's disk,
+    the number of a process, whose `mark` tells it from
     a later one with that number.
     """
 
@@ -36,11 +49,35 @@ class Leftover:
     mark: str = ""
 
 
-def leftovers(engine: Engine, *, run_folder: Path = RUN_FOLDER, root: Path = HOST) -> tuple[Leftover, ...]:
+@contextmanager
+def reached(choice: Choice, *, machines: Libvirt | None) -> Iterator[Engine | None]:
+    """The container engine; None where there is none and at least `machines` can be looked through. Raises HostError."""
+    with ExitStack() as stack:
+        try:
+            engine: Engine | None = stack.enter_context(connect(choice))
+        except HostError:
+            if machines is None:
+                raise
+            engine = None
+        yield engine
+
+
+def leftovers(
+    engine: Engine | None, *, machines: Libvirt | None = None, run_folder: Path = RUN_FOLDER, root: Path = HOST
+) -> tuple[Leftover, ...]:
     """All that runs whose process is gone left on this host, in the order of deletion. Nothing is changed.
 
-    run_folder: where runs keep sockets; root: where /proc is read from.
+    machines: where virtual machines are looked for; run_folder: where runs keep sockets; root: where /proc is read from.
     """
+    found = [*_folders(run_folder, root), *_orphans(root), *_half_made(root)]
+    if engine:
+        found += _of_engine(engine, root)
+    if machines:
+        found += _of_machines(machines, run_folder, root)
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: (ORDER.index(one.kind), one.name)))
+
+
+def _of_engine(engine: Engine, root: Path) -> list[Leftover]:
     containers = engine.containers(OWNER)
     stands = {thing.labels.get(snapshot.SNAPSHOT) for thing in containers if (of := of_labels(thing.labels)) and of.alive(root=root)}
     images = [image for image in engine.images(OWNER) if image.labels.get(snapshot.SNAPSHOT) not in stands]
@@ -50,18 +87,33 @@ def leftovers(engine: Engine, *, run_folder: Path = RUN_FOLDER, root: Path = HOS
         for thing in things
         if (owner := of_labels(thing.labels)) and not owner.alive(root=root)
     ]
-    found += [*_folders(run_folder, root), *_orphans(root), *_half_made(root), *_snapshots(root, stands)]
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: (ORDER.index(one.kind), one.name)))
+    return [*found, *_snapshots(root, stands)]
 
 
-def delete(engine: Engine, found: tuple[Leftover, ...]) -> None:
-    """Delete what `leftovers` found; what is gone by now is no error. Raises BedError when the engine refuses."""
-    removers = {
-        "container": engine.remove_container,
-        "network": engine.remove_network,
-        "volume": engine.remove_volume,
-        "image": engine.remove_image,
-    }
+def _of_machines(machines: Libvirt, run_folder: Path, root: Path) -> Iterator[Leftover]:
+    """Machines and their networks by the owner they name; disks that no machine has, of a run that was killed before it made one."""
+    there = machines.machines()
+    marked = [("machine", one.name, one.labels) for one in there]
+    marked += [("bridge", one.name, one.labels) for one in machines.networks()]
+    for kind, name, labels in marked:
+        if (owner := of_labels(labels)) and not owner.alive(root=root):
+            why = _why(owner, cell=labels.get(CELL, ""))
+            yield Leftover(kind="machine" if kind == "machine" else "bridge", name=name, run_id=owner.run_id, why=why)
+    owned = {disk for one in there for disk in one.disks}
+    living = [owner.run_id for path in run_folder.glob("*") if (owner := of_folder(path)) and owner.alive(root=root)]
+    for disk in sorted(libvirt.POOL_FOLDER.glob("spraylab-*-s*-*")):
+        if disk not in owned and not any(disk.name.startswith(f"spraylab-{run_id}-s") for run_id in living):
+            yield Leftover(kind="disk", name=str(disk), run_id="", why="no machine has it, and no run that could is alive")
+
+
+def delete(engine: Engine | None, found: tuple[Leftover, ...], *, machines: Libvirt | None = None) -> None:
+    """Delete what `leftovers` found; what is gone by now is no error. Raises BedError when the engine or libvirt refuses."""
+    removers: dict[Kind, Callable[[str], None]] = {"disk": lambda name: Path(name).unlink(missing_ok=True)}
+    if engine:
+        removers |= {"container": engine.remove_container, "network": engine.remove_network}
+        removers |= {"volume": engine.remove_volume, "image": engine.remove_image}
+    if machines:
+        removers |= {"machine": machines.remove_machine_named, "bridge": machines.remove_network}
     for one in sorted(found, key=lambda one: ORDER.index(one.kind)):
         if one.kind == "process":
             _end(one)

@@ -55,7 +55,8 @@ class NodeNeeds:
     """What container nodes need on this host, each one a departure from defaults.
 
     `nofile`, `nproc`: hard limits to ask for, None where the engine's own can stand; `restrict_oom`: containers may not
-    lower their OOM score; `cgroup2`: where a node finds the cgroup2 tree that stands beside cgroup v1, empty where it is the only one.
+    lower their OOM score; `cgroup2`: where a node finds the cgroup2 tree that stands beside cgroup v1, empty where it is the only one;
+    `emulated`: by what their processor is, empty where it is the host's.
     """
 
     cgroup_driver: Literal["cgroupfs", "systemd"]
@@ -64,6 +65,7 @@ class NodeNeeds:
     nproc: int | None
     restrict_oom: bool
     cgroup2: str = ""
+    emulated: str = ""
 
 
 def facts(root: Path = HOST, *, uid: int | None = None) -> HostFacts:

@@ -17,15 +17,7 @@ NEEDED_BYTES = 4 * cachedir.GIB  # 2.7 GiB with Cilium
 LIMIT_S = 900.0  # 20 s on two cores
 CONTAINERD = "lib/containerd"
 UNWRITTEN = (f"{CONTAINERD}/io.containerd.content.v1.content/blobs", f"{CONTAINERD}/io.containerd.snapshotter.v1.overlayfs/snapshots")
-LOAD = """\
-mount --make-rshared /
-containerd > /tmp/containerd.log 2>&1 &
-until ctr version > /dev/null 2>&1; do kill -0 $! || { cat /tmp/containerd.log; exit 1; }; sleep 0.1; done
-/usr/local/sbin/spraylab-images || exit 1
-kill $!
-wait
-rm -rf /var/lib/containerd/io.containerd.grpc.v1.introspection # its identity: every node makes its own
-"""
+LOAD = f"mount --make-rshared /\n{nodeimage.LOAD}"
 
 
 def key(artifacts: Path) -> str:

@@ -22,6 +22,7 @@ from lab.playbooks import Playbooks
 CALLBACKS = Path(__file__).parent / "ansible" / "callback"
 MARK = "@lab-event@"  # as lab_events.py writes it
 FORKS = 10
+ANSWER_S = 300  # of a slow node, to a connection and to sudo's prompt; an emulated one was seen to miss the 12 s that are usual
 
 OnEvent = Callable[[TaskEvent], None]
 
@@ -131,6 +132,7 @@ def _environment(site: Site, playbooks: Playbooks, folder: Path) -> Mapping[str,
         "ANSIBLE_HOST_KEY_CHECKING": "False",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_FORKS": str(FORKS),
+        **({"ANSIBLE_TIMEOUT": str(ANSWER_S)} if site.pace > 1 else {}),
         "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "lab_events",
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder.absolute() / "facts"),

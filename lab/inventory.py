@@ -8,7 +8,7 @@ from lab.datafile import dump_yaml
 from lab.errors import ScenarioError
 from lab.model import API_PORT, Site, Stage
 
-PLACEHOLDERS = ("vip", "pool", "node", "client", "gateway", "subnet")  # `{vip}` in a variable is the VIP of the cell's slot
+PLACEHOLDERS = ("vip", "pool", "node", "client", "gateway", "subnet", "interface")  # `{vip}` in a variable is the VIP of the cell's slot
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")  # Jinja's own braces come in pairs
 
 
@@ -71,6 +71,7 @@ def _values(site: Site) -> Mapping[str, str]:
         "client": place.client,
         "gateway": place.gateway,
         "subnet": place.subnet,
+        "interface": site.control_planes[0].interface,
     }
 
 

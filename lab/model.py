@@ -10,6 +10,7 @@ ADDONS = ("kube-vip", "metallb", "cilium")
 Endpoint = Literal["vip", "node"]
 Network = Literal["plain", "none"]
 Role = Literal["control-plane", "worker", "client"]
+Source = Literal["replica", "kubespray", "kind"]
 Blames = Literal["product", "infrastructure"]
 API_PORT = 6443  # kube_apiserver_port of every release
 
@@ -37,11 +38,12 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ref:
-    """Where playbooks come from. `name`: what was asked for, a release, or of kubespray a branch, a commit, pr/N or worktree;
+    """Where playbooks come from; of `kind`, which runs none, whose settings it takes. `name`: what was asked for, a release, or of
+    kubespray a branch, a commit, pr/N or worktree;
     `release`: whose facts hold for it, empty until that is looked up; `commit`, `changes`: what the name meant when it was, and a
     hash of the local changes; `deviations`: how it departs from that release, none when it is that release itself."""
 
-    source: Literal["replica", "kubespray"]
+    source: Source
     name: str
     release: str
     commit: str = ""
@@ -56,6 +58,8 @@ class Ref:
         """What reports call it; the replica is never passed off as kubespray, nor another commit as a release."""
         if self.source == "replica":
             return f"replica of {self.name}"
+        if self.source == "kind":
+            return f"kind, settings of {self.name}"
         changes = f" with changes {self.changes}" if self.changes else ""
         says_it = not self.deviations and (self.name.startswith(self.release) or self.commit.startswith(self.name))
         return f"kubespray {self.name}" + (f" ({self.commit[:9]}{changes})" if self.commit and not says_it else "")
@@ -147,12 +151,14 @@ class Slot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What a bed hands out: nodes (control planes first, the client last), their slot, and how to reach them by SSH
-    (a client configuration whose host names are the node names). `api_port`: where the cell lets its API servers listen."""
+    (a client configuration whose host names are the node names). `api_port`: where the cell lets its API servers listen; `pace`: how
+    many times longer than usual these nodes may take for anything, over 1 where their processor is emulated."""
 
     nodes: tuple[Node, ...]
     slot: Slot
     ssh_config: Path
     api_port: int = API_PORT
+    pace: float = 1.0
 
     @property
     def members(self) -> tuple[Node, ...]:

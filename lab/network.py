@@ -54,7 +54,7 @@ def script(site: Site, node: Node) -> str:
 def place(site: Site) -> None:
     """Give every member of `site` its part. Raises BedError with what a node said."""
     for index, node in enumerate(site.members):
-        done = ssh(site, node, script(site, node), limit_s=LIMIT_S, stdin=conflist(index))
+        done = ssh(site, node, script(site, node), limit_s=LIMIT_S * site.pace, stdin=conflist(index))
         if done.rc != 0:
             why = done.stderr.strip() or f"rc {done.rc}"
             raise BedError(f"the plain network cannot be made on {node.name}", why, "`spraylab doctor` shows what this host lacks")

@@ -10,6 +10,15 @@ NODE = Path(__file__).parent / "data" / "node"
 REPOSITORY = "localhost/spraylab/node"
 KIND = "node-root"  # of the cache: one tar file per key
 NEEDED_BYTES = rootfs.NEEDED_BYTES
+# In a node's root: its containerd loads and unpacks the images that lie at /opt/lab, and ends.
+LOAD = """\
+containerd > /tmp/containerd.log 2>&1 &
+until ctr version > /dev/null 2>&1; do kill -0 $! || { cat /tmp/containerd.log; exit 1; }; sleep 0.1; done
+/usr/local/sbin/spraylab-images || exit 1
+kill $!
+wait
+rm -rf /var/lib/containerd/io.containerd.grpc.v1.introspection # its identity: every node makes its own
+"""
 CHANGES = ('ENTRYPOINT ["/usr/local/sbin/spraylab-entry"]', "STOPSIGNAL SIGRTMIN+3", "LABEL spraylab.image=node")
 
 
@@ -37,10 +46,16 @@ def ensure(engine: Engine, *, say: Callable[[str], None] = lambda _: None) -> st
     if engine.has_image(tag):
         return tag
 
+    archive = root_tar(say=say)
+    say("importing the node image into the container engine")
+    engine.import_root(archive, repository=REPOSITORY, tag=key(), changes=CHANGES)
+    return tag
+
+
+def root_tar(*, say: Callable[[str], None] = lambda _: None) -> Path:
+    """The Debian root of a node as a tar file, out of the cache or made. Raises as `ensure` does."""
+
     def make(part: Path) -> None:
         rootfs.make(part, packages(), tree=NODE / "root", setup=NODE / "setup.sh", what="a node", say=say)
 
-    folder = cachedir.obtain(KIND, key(), make)
-    say("importing the node image into the container engine")
-    engine.import_root(folder / "root.tar", repository=REPOSITORY, tag=key(), changes=CHANGES)
-    return tag
+    return cachedir.obtain(KIND, key(), make) / "root.tar"

@@ -1,6 +1,6 @@
 """Cell -> the stages that run it, and the departures from the release that come with them. Pure but for reading data files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -19,7 +19,7 @@ ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
         "kube_vip_enabled": True,
         "kube_vip_controlplane_enabled": True,
         "kube_vip_arp_enabled": True,
-        "kube_vip_interface": "eth0",
+        "kube_vip_interface": "{interface}",
         "kube_vip_services_enabled": False,
     },
     "metallb": {"metallb_enabled": True, "metallb_speaker_enabled": True, "metallb_namespace": "metallb-system"},
@@ -54,7 +54,7 @@ def check(cell: Cell, supply: Supply = OWN) -> None:
     if looked_up and not release.supports(cell.kube_version):
         wrong.append(f"{release.tag} installs Kubernetes from {release.kube_version_min} up to the minor version of {release.kube_version}")
     if supply.of(cell.ref) == "upstream" and cell.ref.source != "kubespray":
-        wrong.append(f"the {cell.ref.label} installs what the lab builds and nothing else")
+        wrong.append(f"the {cell.ref.source} installs what the lab builds and nothing else")
     by_program = cell.ref.source == "kubespray" and release.cilium.installer == "cilium-cli"
     if by_program and supply.of(cell.ref) == "built" and "cilium" in addons_of(cell):
         wrong.append(
@@ -84,15 +84,29 @@ def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[
     versions: component name -> the version that nodes get, where it is not the release's own; supply: where that comes from.
     """
 
+    def departs(at: Cell, during: tuple[str, ...]) -> list[Departure]:
+        return _departures(at, during, release, needs=needs, versions=versions, supply=supply)
+
+    return _runs(cell, release, departs)
+
+
+def at_home(cell: Cell, release: Release) -> tuple[Stage, ...]:
+    """The runs of the installer as somebody has them whose machines can download: what departs from the release for nodes of the lab is
+    left away."""
+    return _runs(cell, release, lambda _, __: [])
+
+
+def _runs(cell: Cell, release: Release, departs: Callable[[Cell, tuple[str, ...]], list[Departure]]) -> tuple[Stage, ...]:
+    """departs: of a stage of the cell, with what the installer is told is on."""
+
     def made(index: int, added: tuple[str, ...], on: tuple[str, ...]) -> Stage:
         at, during = _at(cell, index)
-        departures = _departures(at, during, release, needs=needs, versions=versions, supply=supply)
         return Stage(
             index=index,
             name="+".join(added) or "base",
             addons=on,
             endpoint=endpoint(cell, during),
-            variables={**_variables(at, during, release, departures), **ASKED_OF.get(act_of(added), {})},
+            variables={**_variables(at, during, release, departs(at, during)), **ASKED_OF.get(act_of(added), {})},
             playbook=PLAYBOOKS[act_of(added)],
         )
 
@@ -198,7 +212,13 @@ def _departures(
     known = deviation.known()
     place = fileserver.instead if serves_files(cell, supply) else lambda value: value
     found = [
-        Departure(what=name, variable=name, released=change.released, used=supply.filled(place(change.used)), why=group.why)
+        Departure(
+            what=name,
+            variable=_variable(name, group, release),
+            released=change.released,
+            used=supply.filled(place(change.used)),
+            why=group.why,
+        )
         for group in known.groups
         if _applies(group, cell, on, release, supply)
         for name, change in group.variables.items()
@@ -217,6 +237,11 @@ def _departures(
     for field, need in known.needs.items():
         found += _needed(need, getattr(needs, field)) if not need.addon or need.addon in on else []
     return found
+
+
+def _variable(name: str, group: deviation.GroupSchema, release: Release) -> str:
+    """The variable that `name` of `group` is; of what kind does, most is none."""
+    return name if group.source != "kind" or name in release.defaults else ""
 
 
 def serves_files(cell: Cell, supply: Supply) -> bool:
@@ -250,8 +275,9 @@ def _applies(group: deviation.GroupSchema, cell: Cell, on: tuple[str, ...], rele
         "cilium": "cilium" in on,
         "workers-by-node": cell.topology.workers > 0 and endpoint(cell, on) == "node",
     }
-    fits = group.source in ("any", cell.ref.source) and group.artifacts in ("any", supply.of(cell.ref))
-    return fits and holds[group.when]
+    of_source = group.source == cell.ref.source or (group.source == "any" and cell.ref.source != "kind")
+    of_nodes = group.artifacts in ("any", supply.of(cell.ref)) and (not group.beds or cell.bed in group.beds)
+    return of_source and of_nodes and holds[group.when]
 
 
 def _values(departures: list[Departure]) -> dict[str, object]:

@@ -82,7 +82,7 @@ class ScenarioFile(pytest.File):
         """Yield an item per cell, those left out with the reason to skip them. What is wrong is told once, after collection."""
         try:
             check = partial(ready.installable, supply=_supply(self.config))
-            read = scenario.load(self.path, check=check, refs=_refs(self.config), bed=self.config.option.bed)
+            read = scenario.load(self.path, check=check, refs=_refs(self.config), bed=self.config.option.bed, lacks=ready.lacking)
         except LabError as error:
             self.config.stash[_PROBLEMS].append(str(error))
             return

@@ -4,7 +4,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import artifacts, bed, cachedir, checkout, component, host, plan, playbooks, preflight, release, slots, toolchain, upstream
+from lab import (
+    artifacts,
+    bed,
+    cachedir,
+    checkout,
+    component,
+    host,
+    kindcluster,
+    plan,
+    playbooks,
+    preflight,
+    release,
+    slots,
+    toolchain,
+    upstream,
+)
+from lab.datafile import load_yaml
 from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
@@ -59,10 +75,24 @@ def supply(source: str | None, components: Iterable[str]) -> Supply:
 def installable(cell: Cell, supply: Supply = plan.OWN) -> None:
     """Raise ScenarioError when `cell` asks for what cannot be installed or built."""
     plan.check(cell, supply)
+    if cell.bed == "kind" and (wrong := kindcluster.cannot(cell)):
+        raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), "change the scenario, or name another bed")
     if cell.ref.source == "replica" and cell.ref.release not in playbooks.replicas():
         why = f"it is written for {', '.join(playbooks.replicas())}"
         raise ScenarioError(f"there is no replica of {cell.ref.name}", why, "name one of them, or the release of kubespray itself")
     versions_of(cell, supply)
+
+
+def lacking(cell: Cell) -> str:
+    """What nodes of the bed of `cell` lack on this host that it asks for; empty where they have it."""
+    if _needs_ipvs(cell) and not bed.find(cell.bed).has_kernel("IP_VS", module="ip_vs"):
+        return f"it asks for IPVS, which the kernel of nodes of the bed {cell.bed} does not have on this host; --bed vagrant has it"
+    return ""
+
+
+def _needs_ipvs(cell: Cell) -> bool:
+    changed = {name: load_yaml(value) for name, value in cell.variables}
+    return changed.get("kube_proxy_mode") == "ipvs" or changed.get("kube_vip_lb_enable") is True
 
 
 def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None] = lambda _: None) -> None:
@@ -74,6 +104,10 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
         raise ScenarioError(
             f"cell {reset[0]!r} cannot be run", why, "`spraylab plan --stages` and `spraylab inventory` tell how to by hand"
         )
+    fetching = [cell for cell in wanted if options.supply.of(cell.ref) == "upstream"]
+    if inside := sorted({cell.bed for cell in fetching if not bed.outward(cell.bed)}):
+        why = f"nodes of the bed {', '.join(inside)} reach one another alone"
+        raise HostError("nodes cannot fetch what they install", why, "install what the lab builds: --artifacts built")
     for name in sorted({cell.bed for cell in wanted}):
         bed.find(name).ready([cell.topology for cell in wanted if cell.bed == name])
     slots.hold(options.slot, slots.of_host()).release()
@@ -87,7 +121,7 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
         say(f"making the files and the Ansible of {ref.label} ready")
         playbooks.kubespray(ref, options.kubespray or checkout.PUBLIC)
-    if any(options.supply.of(cell.ref) == "upstream" for cell in wanted):
+    if fetching:
         upstream.check()
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
     needed += sum(bed.find(name).room_bytes() for name in {cell.bed for cell in wanted})

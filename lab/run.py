@@ -22,9 +22,11 @@ from lab import (
     course,
     disturbance,
     evidence,
+    fidelity,
     fileserver,
     host,
     hostload,
+    installer,
     inventory,
     network,
     plan,
@@ -32,20 +34,22 @@ from lab import (
     preflight,
     release,
     result,
+    written,
 )
 from lab import signature as signatures
 from lab import verdict as verdicts
+from lab.artifacts import Artifacts
 from lab.course import Course
 from lab.deadline import now_s, ticks_s
 from lab.engine import Engine
-from lab.errors import LabError
+from lab.errors import LabError, ScenarioError
 from lab.hostload import HostLoad
 from lab.journal import JUDGED, Journal, Line
 from lab.matrix import GREEN, CellResult
 from lab.model import Cell, CheckResult, Outcome, Site, Stage, Verdict
 from lab.over import Over
 from lab.result import CELLS, Seen
-from lab.stagerun import Reporter, run_stage
+from lab.stagerun import Installer, Reporter, run_stage
 from lab.supply import Supply
 from lab.watch import Patience
 
@@ -122,16 +126,19 @@ def run_course(of: Course, lab: Lab, *, done: Callable[[CellResult], None]) -> N
 
 def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Verdict], None]) -> None:
     cell, folder, facts = of.longest, lab.folder_of(of.longest.id), release.load(of.longest.ref.release)
-    needs, seen.deviations = bed.find(cell.bed).needs(host.facts()), {one.id: one.ref.deviations for one in of.cells}
+    seen.deviations, of_bed = {one.id: one.ref.deviations for one in of.cells}, bed.find(cell.bed)
     with ExitStack() as stack:
         with lab.building, lab.journal.step(cell.id, "components"):
             supply = lab.supply.settled(cell.ref)
             made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), supply, on_progress=partial(_built, lab.reporter(of)))
-        source = _playbooks(cell, facts, lab)
+            of_bed.prepare(say=lab.reporter(of).say)
+        needs = of_bed.needs(host.facts())
+        source = _playbooks(cell, facts, lab) if cell.ref.source != "kind" else None
         departs = partial(plan.deviations, release=facts, needs=needs, versions=made.versions, supply=supply)
         stages = plan.stages(cell, facts, needs=needs, versions=made.versions, supply=supply)
         seen.deviations = {one.id: (*one.ref.deviations, *made.deviations, *departs(one)) for one in of.cells}
-        site, nodes = stack.enter_context(_nodes(of, lab, folder, artifacts=made.path, seen=seen))
+        site, nodes = stack.enter_context(_nodes(of, stages[0], lab, folder=folder, brought=made, seen=seen))
+        by = _installer(cell, source, nodes)
         site = replace(site, api_port=inventory.api_port(stages[0]))
         seen.predicted = {one.id: preflight.predict(one, facts, stages[: len(one.ordering)], site) for one in of.cells}
         if plan.has_plain_network(cell, stages[0].addons):
@@ -140,7 +147,7 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
             fileserver.place(site)
         for stage in stages:
             lab.over.check()
-            judged = _judged(of, stage, lab, seen, site=site, nodes=nodes, source=source)
+            judged = _judged(of, stage, lab, seen, site=site, nodes=nodes, by=by)
             seen.red = judged.outcome not in GREEN
             if (ends := of.judged_at(stage.index + 1)) is not None:
                 tell(ends, judged)
@@ -150,45 +157,52 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
                 return
 
 
-def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, nodes: bed.Bed, source: playbooks.Playbooks) -> Verdict:
+def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, nodes: bed.Bed, by: Installer) -> Verdict:
     """Run `stage`, look at what it made, and judge it as the cell that the longest one is by then."""
     cell = course.prefix(of.longest, stage.index + 1)
     ends = of.judged_at(stage.index + 1)
     tell, began_s, began_at_s = lab.reporter(of), ticks_s(), now_s()
     stage_folder = lab.folder_of(of.longest.id) / f"stage-{stage.index}"
     with lab.over.bound() as stop:
-        run, story = run_stage(stage, site=site, playbooks=source, folder=stage_folder, patience=lab.patience, tell=tell, stop=stop)
+        run, story = run_stage(stage, site=site, by=by, folder=stage_folder, patience=lab.patience, tell=tell, stop=stop)
     lab.over.check()
     seen.stages.append(run)
     seen.stories.append(story)
     seen.checks = ()
     if run.rc == 0:
         with lab.journal.step(of.longest.id, "checks"):
-            seen.checks = _checks(cell, stage, tell, site=site, nodes=nodes if ends else None)
+            seen.checks = _checks(cell, stage, lab, tell, site=site, nodes=nodes if ends else None)
     seen.memory_mib = bed.weigh(nodes, site.nodes, before=seen.memory_mib)
     seen.evidence = ends.id if ends else f"{of.longest.id}/stage-{stage.index}"
-    judged = _of_evidence(cell, lab, seen, site=site, began_at_s=began_at_s)
-    more = {"at": cell.id, "topology": str(cell.topology), "stage": stage.name}
+    judged = _of_evidence(lab, seen, site=site, by=by, began_at_s=began_at_s)
+    more = {"at": cell.id, "topology": str(cell.topology), "stage": stage.name, "bed": cell.bed}
     tell.write(JUDGED, name=judged.outcome.name, duration_s=ticks_s() - began_s, said=judged.summary, more=more)
     return judged
 
 
-def _checks(cell: Cell, stage: Stage, tell: Reporter, *, site: Site, nodes: bed.Bed | None) -> tuple[CheckResult, ...]:
+def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, nodes: bed.Bed | None) -> tuple[CheckResult, ...]:
     """What is asserted after `stage`; then, where a cell ends there and all of that is green, what is broken on purpose.
 
     nodes: the bed, None where no cell ends.
     """
-    told, variables = partial(_checked, tell), inventory.variables(stage, site)
+    variables, engine = inventory.variables(stage, site), lab.engine.name if lab.engine else ""
+    less = fidelity.less(fidelity.limits(cell.bed, host.facts(), engine=engine, told=bed.find(cell.bed).conditions()))
+
+    def told(result: CheckResult) -> None:
+        _checked(tell, fidelity.noted(result, less))
+
     results = check.run_all(cell, site, addons=stage.addons, on_result=told, variables=variables)
+    results = tuple(fidelity.noted(one, less) for one in results)
     if nodes is None:
         return results
     power = nodes if isinstance(nodes, bed.Power) else None
     green = {one.outcome for one in results} <= set(GREEN)
     scope = check.Scope(cell=cell, on=stage.addons)
-    return (*results, *disturbance.run_all(scope, site, power=power, green=green, on_result=told))
+    broken = disturbance.run_all(scope, site, power=power, green=green, on_result=told)
+    return (*results, *(fidelity.noted(one, less) for one in broken))
 
 
-def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, began_at_s: float) -> Verdict:
+def _of_evidence(lab: Lab, seen: Seen, *, site: Site, by: Installer, began_at_s: float) -> Verdict:
     cores, loads = host.facts().cores, lab.load.since(began_at_s)
     seen.host_load = hostload.starved(loads, cores=cores)
     with lab.journal.step(seen.course, "evidence"):
@@ -197,12 +211,11 @@ def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, began_at_s: fl
             folder=lab.folder_of(seen.evidence) / "evidence",
             runs=tuple(seen.stages),
             checks=seen.checks,
-            told={"host-load": hostload.told(loads, cores=cores)},
+            told={"host-load": hostload.told(loads, cores=cores), "playbooks": by.written},
         )
     matched = signatures.match(signatures.load(), taken, context=signatures.Context.of(site))
     files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
-    full = verdicts.would_end(release.load(cell.ref.release).kubeadm_init, cell)
-    return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=full, starved=seen.host_load)
+    return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=by.full, starved=seen.host_load)
 
 
 def _behind(judged: Verdict, stage: Stage) -> Verdict:
@@ -217,14 +230,26 @@ def _playbooks(cell: Cell, facts: release.Release, lab: Lab) -> playbooks.Playbo
         return playbooks.kubespray(cell.ref, lab.kubespray)
 
 
+def _installer(cell: Cell, source: playbooks.Playbooks | None, nodes: bed.Bed) -> Installer:
+    """Ansible with the playbooks of `source`; without any the bed installs itself."""
+    if source is not None:
+        full = verdicts.would_end(release.load(cell.ref.release).kubeadm_init, cell)
+        run, lines = partial(installer.install, playbooks=source), written.lines(source.cluster.parent, source.label)
+        return Installer(install=run, init_tasks=source.init_tasks, full=full, written=lines)
+    if not isinstance(nodes, bed.Installs):
+        raise ScenarioError(f"nothing installs {cell.id}", f"the bed {nodes.name} brings no installer", "name another bed")
+    return Installer(install=nodes.install, init_tasks=nodes.init_tasks, full=nodes.full)
+
+
 @contextmanager
-def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -> Iterator[tuple[Site, bed.Bed]]:
-    """The nodes of a course and the bed they come from, for as long as the block runs."""
+def _nodes(of: Course, stage: Stage, lab: Lab, *, folder: Path, brought: Artifacts, seen: Seen) -> Iterator[tuple[Site, bed.Bed]]:
+    """The nodes of a course and the bed they come from, for as long as the block runs. stage: the first one that will run on them;
+    brought: what they install."""
     cell, tell = of.longest, lab.reporter(of)
     made = bed.find(cell.bed)(
         cell_id=cell.id,
         topology=cell.topology,
-        artifacts=artifacts,
+        artifacts=brought.path,
         run_id=lab.run_id,
         folder=folder,
         engine=lab.engine,
@@ -233,6 +258,8 @@ def _nodes(of: Course, lab: Lab, folder: Path, *, artifacts: Path, seen: Seen) -
     )
     if lab.supply.of(cell.ref) == "upstream":
         bed.let_out(made)
+    if isinstance(made, bed.Installs):
+        made.takes(cell, stage, versions=brought.versions)
     seen.limits = made.limits()
     interrupted = False
     try:

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
@@ -71,7 +72,8 @@ class Run:
 
     def jobs(self) -> tuple[Job, ...]:
         """The work of the run, a job per course."""
-        return tuple(Job(need=estimate.need(one.longest.topology), work=lambda one=one: self._work(one)) for one in self.courses)  # type: ignore[misc]
+        needs = [estimate.need(one.longest.topology, on=one.longest.bed) for one in self.courses]
+        return tuple(Job(need=need, work=partial(self._work, one)) for need, one in zip(needs, self.courses, strict=True))
 
     def give_up(self) -> None:
         """Tell whoever waits for a result that none will come."""

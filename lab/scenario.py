@@ -1,117 +1,21 @@
 """Reads a scenario file into cells, each left-out cell with its reason. Pure but for the reading of the file."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from lab import bed as beds
-from lab import inventory
-from lab.datafile import Checked, Schema, dump_yaml, read
+from lab.datafile import dump_yaml, read
 from lab.errors import ScenarioError
-from lab.model import Cell, Endpoint, Network, Ref, Topology
-from lab.notation import Ordering, every_ordering, parse_ordering, parse_ref, parse_topology
+from lab.model import Cell, Endpoint, Ref, Topology
+from lab.notation import Ordering, parse_ref, parse_topology
 from lab.refs import Refs
+from lab.scenariofile import BlockSchema, ScenarioSchema, orderings, wrong_references
 
-NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,40}")  # part of a cell's id, and so of a folder's name
-ALL = "all"  # in place of orderings: every one there is
-KUBE_VERSION = re.compile(r"v\d{1,3}\.\d{1,3}\.\d{1,3}")
-
-
-def _ref(text: str) -> str:
-    ref = parse_ref(text)
-    try:
-        Refs().read([text] if ref.source == "replica" else [])  # what is not the lab's own is looked up when it is to run
-    except ScenarioError as error:
-        raise ValueError(f"ref {text!r}: {error.args[0]}, {error.args[1]}") from error
-    return text
-
-
-def _kube_version(text: str) -> str:
-    if not KUBE_VERSION.fullmatch(text):
-        raise ValueError(f"Kubernetes {text!r} is not like v1.29.5")
-    return text
-
-
-def _bed(text: str) -> str:
-    if text not in beds.names():
-        raise ValueError(f"no bed {text!r}; lab/beds/ has {', '.join(beds.names())}")
-    return text
-
-
-def _mitigation(text: str) -> str:
-    if text == "none" or not NAME.fullmatch(text):
-        raise ValueError(f"mitigation {text!r} needs a name of a-z, 0-9, - and ., which is not `none`")
-    return text
-
-
-def _ordering(text: str) -> str:
-    _orderings([text])
-    return text
-
-
-def _orderings(texts: Sequence[str]) -> list[Ordering]:
-    return [stages for text in texts for stages in (every_ordering() if text == ALL else (parse_ordering(text),))]
-
-
-def _topology(text: str) -> str:
-    parse_topology(text)
-    return text
-
-
-RefText = Annotated[str, Checked(_ref)]
-OrderingText = Annotated[str, Checked(_ordering)]
-TopologyText = Annotated[str, Checked(_topology)]
-KubeVersion = Annotated[str, Checked(_kube_version)]
-BedName = Annotated[str, Checked(_bed)]
-MitigationName = Annotated[str, Checked(_mitigation)]
-
-
-class MitigationSchema(Schema):
-    """A change of variables that is said to help, or to harm."""
-
-    why: str
-    variables: dict[str, object]
-
-
-class BlockSchema(Schema):
-    """One product of cells; what a block leaves out comes from the file's `defaults`."""
-
-    refs: list[RefText] | None = None
-    kubernetes: list[KubeVersion] | None = None
-    topologies: list[TopologyText] | None = None
-    orderings: list[OrderingText] | None = None
-    endpoints: list[Literal["default", "vip", "node"]] | None = None
-    networks: list[Network] | None = None
-    beds: list[BedName] | None = None
-    mitigations: list[str] | None = None
-    because: str = ""
-
-
-class KnownSchema(Schema):
-    """A cell that is known to be red, with the finding that must be its cause, until a date."""
-
-    cell: str
-    finding: str
-    upstream: list[str]
-    expires: date
-
-
-class ScenarioSchema(Schema):
-    """One file of scenarios/; docs/formats.md shows every field."""
-
-    name: str
-    about: str
-    upstream: list[str] = []
-    impossible: Literal["error", "left-out"] = "error"
-    defaults: BlockSchema = BlockSchema()
-    mitigations: dict[MitigationName, MitigationSchema] = {}
-    cells: list[BlockSchema]
-    exclude: list[BlockSchema] = []
-    known: list[KnownSchema] = []
+Lacks = Callable[[Cell], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +49,15 @@ class Scenario:
     because: tuple[tuple[str, str], ...]
 
 
-def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None, bed: str | None = None) -> Scenario:
+def load(
+    path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None, bed: str | None = None, lacks: Lacks = lambda _: ""
+) -> Scenario:
     """The scenario of the file at `path`.
 
     check: called with each cell that would run; its ScenarioErrors are collected and told together. refs: reads what the file names,
-    and may have others in its place; cells that those others cannot install are left out, as all are where the file says so. bed: whose
-    nodes are used in place of those that the file names. Raises ScenarioError with every problem found, or the LabError of a ref that
-    means nothing.
+    and may have others in its place; bed: whose nodes are used in place of those that the file names. Cells that cannot be had with such
+    others are left out, as all are where the file says so; lacks: why the bed of a cell cannot have it, which leaves it out. Raises
+    ScenarioError with every problem found, or the LabError of a ref that means nothing.
     """
     schema, refs = read(path, ScenarioSchema), refs or Refs()
     instead = refs.in_place_of(text for block in (schema.defaults, *schema.cells) for text in block.refs or [])
@@ -160,12 +66,14 @@ def load(path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None,
     cells = {cell.id: (cell, because) for because, made in asked for cell in _on(bed, made)}
     moved = any((text,) != texts for text, texts in instead.items())
     left_out = {cell.id: rule.because for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, moved=moved)}
+    asked_for = cells.keys() - left_out.keys()
+    left_out |= {name: why for name in cells if name in asked_for and (why := lacks(cells[name][0]))}
     wrong = {name: said for name, (cell, _) in cells.items() if name not in left_out and (said := _wrong(cell, check))}
     runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out and name not in wrong)
-    problems, lenient = _references(schema), refs.given or schema.impossible == "left-out"
+    problems, lenient = wrong_references(schema), refs.given or bed or schema.impossible == "left-out"
     if not problems:  # else cells are missing because of these
         problems += _known(schema)
-        problems += [] if cells.keys() - left_out.keys() else ["no cell is left to run"]
+        problems += [] if asked_for else ["no cell is left to run"]
     if problems := [*problems, *(dict.fromkeys(wrong.values()) if not (lenient and runs) else ())]:
         fix = "correct the file, or what the command asks for beside it; docs/formats.md shows every field"
         raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), fix)
@@ -187,7 +95,12 @@ def _instead(block: BlockSchema, schema: ScenarioSchema, instead: Mapping[str, t
 
 def _on(bed: str | None, cells: Sequence[Cell]) -> list[Cell]:
     """`cells` as they are, or all on `bed`."""
-    return [replace(cell, bed=bed) if bed else cell for cell in cells]
+    return [_by_its_installer(replace(cell, bed=bed) if bed else cell) for cell in cells]
+
+
+def _by_its_installer(cell: Cell) -> Cell:
+    """On the bed kind it is kind that installs, in place of the replica's playbooks."""
+    return replace(cell, ref=replace(cell.ref, source="kind")) if (cell.bed, cell.ref.source) == ("kind", "replica") else cell
 
 
 def _known(schema: ScenarioSchema) -> list[str]:
@@ -199,25 +112,6 @@ def _known(schema: ScenarioSchema) -> list[str]:
         for cell in _cells(block, schema, [parse_ref(text) for text in block.refs or schema.defaults.refs or []])
     }
     return [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in written]
-
-
-def _references(schema: ScenarioSchema) -> list[str]:
-    """What names something that is not there, or lacks what it must have."""
-    problems = []
-    for index, block in enumerate(schema.cells):
-        missing = [field for field in ("refs", "orderings", "kubernetes") if not (getattr(block, field) or getattr(schema.defaults, field))]
-        problems += [f"cells.{index}: `{field}` is given neither here nor in `defaults`" for field in missing]
-    blocks = {"defaults": schema.defaults, **{f"cells.{index}": block for index, block in enumerate(schema.cells)}}
-    blocks |= {f"exclude.{index}": rule for index, rule in enumerate(schema.exclude)}
-    for place, block in blocks.items():
-        wrong = sorted(set(block.mitigations or []) - {"none", *schema.mitigations})
-        problems += [f"{place}: unknown mitigation {name!r}; `mitigations` has {sorted(schema.mitigations)}" for name in wrong]
-    problems += [f"exclude.{index}: `because` is empty" for index, rule in enumerate(schema.exclude) if not rule.because]
-    known = ", ".join(f"{{{name}}}" for name in inventory.PLACEHOLDERS)
-    for name, mitigation in schema.mitigations.items():
-        wrong = list(inventory.unknown_placeholders(mitigation.variables))
-        problems += [f"mitigations.{name}: no placeholder {{{one}}}; there are {known}" for one in wrong]
-    return problems
 
 
 def _wrong(cell: Cell, check: Callable[[Cell], None]) -> str:
@@ -237,13 +131,13 @@ def _cells(block: BlockSchema, schema: ScenarioSchema, refs: Sequence[Ref]) -> l
         refs,
         given("kubernetes", []),
         given("topologies", ["1cp"]),
-        _orderings(given("orderings", [])),
+        orderings(given("orderings", [])),
         given("endpoints", ["default"]),
         given("networks", ["plain"]),
         given("beds", ["containers"]),
         given("mitigations", ["none"]),
     )
-    return [_cell(*point, schema=schema) for point in points if point[-1] == "none" or point[-1] in schema.mitigations]
+    return [_by_its_installer(_cell(*point, schema=schema)) for point in points if point[-1] == "none" or point[-1] in schema.mitigations]
 
 
 def _cell(*point: Any, schema: ScenarioSchema) -> Cell:
@@ -271,12 +165,13 @@ def _endpoint(asked: str, stages: Ordering) -> Endpoint:
 
 def _covers(rule: BlockSchema, cell: Cell, *, moved: bool) -> bool:
     """Whether every field that the rule gives has the cell's value. moved: its ref may stand in place of the replica of that name."""
-    name = cell.ref.name if moved else str(cell.ref)
+    written = replace(cell.ref, source="replica") if cell.ref.source == "kind" else cell.ref
+    name = cell.ref.name if moved else str(written)
     pairs: list[tuple[list[object] | None, object]] = [
         (_parsed(rule.refs, lambda text: parse_ref(text).name if moved else text), name),
         (_parsed(rule.kubernetes, str), cell.kube_version),
         (_parsed(rule.topologies, parse_topology), cell.topology),
-        (None if rule.orderings is None else [*_orderings(rule.orderings)], cell.ordering),
+        (None if rule.orderings is None else [*orderings(rule.orderings)], cell.ordering),
         (_parsed(rule.endpoints, str), cell.endpoint),
         (_parsed(rule.networks, str), cell.network),
         (_parsed(rule.beds, str), cell.bed),

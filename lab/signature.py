@@ -37,7 +37,7 @@ class LinkSchema(Schema):
 
     readable: found in every true answer of the probe; where it is missing, the fact could not be read. last: look at the last so
     many lines only. node: lab, client, or empty for the control plane in question. instead: finds the line to show where there is
-    none of the pattern.
+    none of the pattern. aside: not needed for the failure; told in the chain where it is there.
     """
 
     says: str
@@ -48,6 +48,7 @@ class LinkSchema(Schema):
     readable: Regex = ""
     last: int = 0
     node: str = ""
+    aside: bool = False
 
 
 def _link(link: LinkSchema) -> LinkSchema:
@@ -133,11 +134,12 @@ class _Holds(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """How a link stands on a node; `told`: whether `line` shows it by itself."""
+    """How a link stands on a node; `told`: whether `line` shows it by itself; `aside`: nothing depends on it."""
 
     holds: _Holds
     link: Link
     told: bool = True
+    aside: bool = False
 
 
 def load(*, folder: Path = FOLDER) -> tuple[Signature, ...]:
@@ -156,7 +158,8 @@ def match(signatures: tuple[Signature, ...], evidence: Evidence, *, context: Con
     ruled_out: list[tuple[bool, RuledOut]] = []
     unclear: list[str] = []
     for signature in signatures:
-        by_node = [[_look(link, node, facts, context) for link in signature.links] for node in context.nodes]
+        looked = [[_look(link, node, facts, context) for link in signature.links] for node in context.nodes]
+        by_node = [[one for one in seen if not one.aside or one.holds is _Holds.YES] for seen in looked]
         if found := next((seen for seen in by_node if all(one.holds is _Holds.YES for one in seen)), None):
             findings.append((signature.follows, _finding(signature, found)))
         elif by_node and all(any(one.holds is _Holds.NO for one in seen) for seen in by_node):
@@ -199,18 +202,18 @@ def _look(link: LinkSchema, node: Node, facts: Mapping[tuple[str, str], Fact], c
     where = link.node or node.name
     fact = facts.get((link.probe, where))
     if fact is None or not readable(fact):
-        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""))
+        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""), aside=link.aside)
     lines = [line for line in fact.text.splitlines() if line.strip()]
     values = context.values(node)
     if link.readable and _first(link.readable, lines, values) is None:
-        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""))
+        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""), aside=link.aside)
     lines = lines[-link.last :]
     line = _first(link.pattern or link.absent, lines, values)
     holds = _Holds.YES if (line is not None) == bool(link.pattern) else _Holds.NO
     if line is None and link.instead:
         line = _first(link.instead, lines, values)
     shown = line if line is not None else _none_of(lines)
-    return _Seen(holds=holds, link=_proof(link, where, shown), told=line is not None)
+    return _Seen(holds=holds, link=_proof(link, where, shown), told=line is not None, aside=link.aside)
 
 
 def _first(regex: str, lines: list[str], values: Mapping[str, str]) -> str | None:

@@ -2,23 +2,34 @@
 
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
 
-from lab import evidence, installer, signature, tasks
+from lab import evidence, signature, tasks
 from lab.command import ssh
 from lab.deadline import now_s
 from lab.errors import BedError, InstallError
 from lab.journal import Journal, Line
 from lab.model import Node, Site, Stage, StageRun, TaskEvent
-from lab.playbooks import Playbooks
 from lab.watch import Patience, Story, Watch
 
 STAGE_LIMIT_S = 3 * 3600.0  # only ends what hangs: four attempts of 300 s, and downloads on a slow line
 IMAGES_LIMIT_S = 300.0  # importing the component images takes 5 s on 2 cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installer:
+    """What runs a stage: `install`, with the arguments of lab.installer.install but for the playbooks; `init_tasks`: the tasks of its
+    events that run kubeadm init; `full`: how that would end if nothing happened any more; `written`: lines of its files that evidence
+    names beside what they wrote."""
+
+    install: Callable[..., StageRun]
+    init_tasks: tuple[str, ...]
+    full: str
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +49,11 @@ class Reporter:
 
 
 def run_stage(
-    stage: Stage, *, site: Site, playbooks: Playbooks, folder: Path, patience: Patience, tell: Reporter, stop: Event
+    stage: Stage, *, site: Site, by: Installer, folder: Path, patience: Patience, tell: Reporter, stop: Event
 ) -> tuple[StageRun, Story]:
     """How `stage` ended, and what the watch saw meanwhile. folder: gets its inventory, log and events; stop: ends it when set.
 
-    Raises BedError when a node went away or never got its images, InstallError when the playbooks could not be started.
+    Raises BedError when a node went away or never got its images, InstallError when the installer could not be started.
     """
     heard_of = _Tasks(tell)
     watch = Watch(
@@ -52,7 +63,7 @@ def run_stage(
         stop=stop,
         patience=patience,
         write=partial(_sampled, tell),
-        init_tasks=playbooks.init_tasks,
+        init_tasks=by.init_tasks,
     )
 
     def heard(event: TaskEvent) -> None:
@@ -61,7 +72,7 @@ def run_stage(
 
     folder.mkdir(parents=True, exist_ok=True)
     with tell.journal.step(tell.course, f"stage {stage.name}"), watch:
-        run = installer.install(stage, site=site, playbooks=playbooks, folder=folder, on_event=heard, stop=stop, limit_s=STAGE_LIMIT_S)
+        run = by.install(stage, site=site, folder=folder, on_event=heard, stop=stop, limit_s=STAGE_LIMIT_S)
     story = watch.story()
     for why, times in Counter(story.missed).items():
         tell.say(f"{times} sample(s) could not be taken: {why}")
@@ -109,7 +120,7 @@ def _sampled(tell: Reporter, sample: Mapping[str, object]) -> None:
 def _see_images(site: Site, node: Node) -> None:
     """Raise BedError when the image archives could not be loaded: a node does it from its boot on, and kubelet waits for the end."""
     script = "systemctl start spraylab-images || { journalctl -u spraylab-images -n 20 --no-pager; false; }"
-    done = ssh(site, node, script, limit_s=IMAGES_LIMIT_S)
+    done = ssh(site, node, script, limit_s=IMAGES_LIMIT_S * site.pace)
     if done.rc != 0:
         why = (done.stdout + done.stderr).strip() or f"rc {done.rc}"
         raise BedError(f"the component images did not get into {node.name}", why, "`spraylab doctor` shows what this host lacks")

@@ -3,6 +3,7 @@
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from lab import installer, inventory
 from lab.datafile import dump_yaml
@@ -16,7 +17,16 @@ AT_HOME = (
     "What departs from the release does so for nodes that are containers and for components built by the lab; "
     "on machines with a way out it can be left away."
 )
+OF_THE_LAB = ("upstream_dns_servers",)  # variables that make sense where a client of the lab stands beside the nodes
 LISTED = 30  # cells that a part of an id may mean; more nobody reads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where an inventory is taken: its path as the command has it, and sentences that stand above it."""
+
+    hosts: str
+    notes: tuple[str, ...]
 
 
 def find(part: str, *sources: Iterable[Cell]) -> Cell:
@@ -53,17 +63,28 @@ def nth(number: int | None, stages: Sequence[Stage]) -> Stage:
 
 def command(ref: Ref, stage: Stage, *, hosts: str = FILE) -> str:
     """What runs `stage`, in the folder of the playbooks. hosts: path of its inventory."""
+    if ref.source == "kind":
+        return "kind create cluster --config kind.yaml"
     more = ("-e", f"@releases/{ref.release}.yml") if ref.source == "replica" else ()
     return shlex.join(("ansible-playbook", *installer.arguments(stage, hosts=hosts, more=more, playbook=stage.playbook)))
 
 
 def where(ref: Ref) -> str:
     """The folder that `command` is run in, in words."""
+    if ref.source == "kind":
+        return "a folder of `spraylab export --as kind`"
     return "lab/replica" if ref.source == "replica" else f"a checkout of {ref.label}, with the Ansible of its requirements.txt"
 
 
-def document(cell: Cell, stages: Sequence[Stage], stage: Stage, site: Site, *, reasons: Mapping[str, str]) -> str:
-    """The inventory of `stage` as one YAML file with comments. reasons: variable -> why it has its value; others are addresses."""
+def document(cell: Cell, stages: Sequence[Stage], stage: Stage, site: Site, *, reasons: Mapping[str, str], home: Home | None = None) -> str:
+    """The inventory of `stage` as one YAML file with comments. reasons: variable -> why it has its value; others are addresses.
+
+    home: where it is taken, with nothing of the lab; None prints what the lab itself gives to its nodes.
+    """
+    if cell.ref.source == "kind":
+        raise ScenarioError(
+            f"{cell.id} has no inventory", "kind installs it, and no playbook does", "spraylab export CELL FOLDER --as kind"
+        )
     whole = inventory.of_one_file(stage, site)["all"]
     told = dict(whole) if isinstance(whole, Mapping) else {}
     variables = told.pop("vars")
@@ -71,14 +92,20 @@ def document(cell: Cell, stages: Sequence[Stage], stage: Stage, site: Site, *, r
         (
             f"Inventory of stage {stage.index + 1} of {len(stages)}, {stage.name}, of the cell {cell.id}",
             f"Run it in {where(cell.ref)}:",
-            f"  {command(cell.ref, stage)}",
-            *_before(stages, stage),
-            f"The addresses are those of slot {site.slot.number}, and hosts are reached under their names: put your own in their place.",
-            AT_HOME,
+            f"  {command(cell.ref, stage, hosts=home.hosts if home else FILE)}",
+            *(home.notes if home else (*_before(stages, stage), *_of_slot(site))),
         )
     )
-    body = _vars(variables if isinstance(variables, Mapping) else {}, reasons, addresses=f"addresses of slot {site.slot.number}")
+    variables = variables if isinstance(variables, Mapping) else {}
+    if home:
+        variables = {name: value for name, value in variables.items() if name not in OF_THE_LAB}
+    body = _vars(variables, reasons, addresses="addresses of the nodes" if home else f"addresses of slot {site.slot.number}")
     return "\n".join((*head, "all:", "  vars:", *body, "", *_indented(dump_yaml(told), 2))) + "\n"
+
+
+def _of_slot(site: Site) -> tuple[str, ...]:
+    where = f"The addresses are those of slot {site.slot.number}, and hosts are reached under their names: put your own in their place."
+    return where, AT_HOME
 
 
 def _before(stages: Sequence[Stage], stage: Stage) -> Iterator[str]:

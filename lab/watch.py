@@ -138,8 +138,8 @@ class Watch:
         return Story(samples=self._taken, missed=tuple(self._missed), ports=ports, stopped_for=self._stopped_for, held_s=self._held_s)
 
     def _watch(self) -> None:
-        calm_s = 0.0
-        while not pause_unless(self._over, EVERY_S):
+        calm_s, pace = 0.0, self.site.pace
+        while not pause_unless(self._over, EVERY_S * pace):
             calm_s += EVERY_S
             if not self._in_init and calm_s < CALM_S:
                 continue
@@ -156,7 +156,7 @@ class Watch:
         fatal = [one for one in self.signatures if one.id in found and not one.heals_itself]
         now = self.clock()
         self._since_s = {one.id: self._since_s.get(one.id, now) for one in fatal}
-        due = [one for one in fatal if began_s - self._since_s[one.id] >= one.holds_s]
+        due = [one for one in fatal if began_s - self._since_s[one.id] >= one.holds_s * self.site.pace]
         if due and self.patience == "early" and not self._stopped_for:
             self._stopped_for, self._held_s = due[0].id, began_s - self._since_s[due[0].id]
             self.stop.set()

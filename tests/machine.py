@@ -7,6 +7,7 @@ import pytest
 
 from lab.engine import Engine, connect
 from lab.errors import HostError
+from tests import libvirt
 
 
 @contextmanager
@@ -21,3 +22,12 @@ def real_engine() -> Iterator[Engine]:
         yield engine
     finally:
         connection.__exit__(None, None, None)
+
+
+@contextmanager
+def real_machines() -> Iterator[None]:
+    """A libvirt to make virtual machines with; what asks for them by SSH must do so inside the block."""
+    if why := libvirt.why_not():
+        pytest.skip(f"needs Vagrant and libvirt: {why}")
+    with libvirt.running():
+        yield

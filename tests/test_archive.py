@@ -97,3 +97,24 @@ def test_a_tarball_is_keyed_by_its_content(programs: Path) -> None:
     members: dict[str, Path | str] = {"one": programs / "one"}
     assert archive.tarball("x.tar.gz", members, content="c") != archive.tarball("x.tar.gz", members, content="d")
     assert archive.tarball("x.tar.gz", {"one": "a"}, content="") != archive.tarball("x.tar.gz", {"one": "b"}, content="")
+
+
+def test_files_laid_over_a_root_replace_those_that_had_their_paths(tmp_path: Path) -> None:
+    root, to = tmp_path / "root", tmp_path / "to.tar"
+    for name in ("sbin/init", "etc/kept"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text("old")
+    with tarfile.open(tmp_path / "root.tar", "w") as tar:
+        tar.add(root, arcname=".")
+    (tmp_path / "program").touch(0o755)
+    files: dict[str, Path | str] = {"/sbin/init": "new", "/kind/deep/file": root / "etc/kept", "/opt/program": tmp_path / "program"}
+    archive.over(tmp_path / "root.tar", files=files, links={"/bin/a": "b"}, to=to)
+    with tarfile.open(to) as tar:
+        names = tar.getnames()
+        assert len(names) == len(set(names)), "engines take no path twice"
+        assert {"./sbin/init", "./etc/kept", "./kind/deep/file", "./bin/a", "./kind", "./kind/deep", "./bin"} <= set(names)
+        assert (tar.getmember("./sbin/init").mode, tar.getmember("./kind/deep/file").mode) == (0o755, 0o644)
+        assert tar.getmember("./opt/program").mode & 0o100
+        assert tar.getmember("./bin/a").linkname == "b"
+    assert _read(to, "./sbin/init") == b"new"
+    assert _read(to, "./etc/kept") == b"old"

@@ -67,3 +67,7 @@ def test_nodes_are_let_out_by_a_bed_that_can_and_another_says_what_to_do() -> No
     assert made_open.open
     with pytest.raises(BedError, match=r"nodes of the bed room reach one another alone\n.*--artifacts built"):
         bed.let_out(cast("Bed", Room()))
+
+
+def test_of_a_bed_it_is_known_beforehand_whether_its_nodes_can_be_let_out() -> None:
+    assert {name: bed.outward(name) for name in ("containers", "kind", "vagrant")} == {"containers": True, "kind": False, "vagrant": False}

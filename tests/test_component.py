@@ -188,4 +188,4 @@ def test_every_component_of_the_lab_is_declared_whole(name: str) -> None:
 
 
 def test_what_is_optional_is_built_when_it_is_asked_for_alone() -> None:
-    assert set(component.names()) - set(component.usual()) == {"kube-vip-0.7", "kube-vip-1.0", "kubernetes-1.30", "kubernetes-1.31"}
+    assert set(component.names()) - set(component.usual()) == {"kind", "kube-vip-0.7", "kube-vip-1.0", "kubernetes-1.30", "kubernetes-1.31"}

@@ -1,9 +1,7 @@
 from pathlib import Path
 
-import pytest
-
 from lab import slots
-from lab.containernode import entry_env, limits, mounts
+from lab.containernode import entry_env, mounts
 from lab.host import facts, node_needs
 from lab.model import Topology
 from tests.test_host import lay_out
@@ -33,22 +31,6 @@ def test_members_that_go_outward_route_through_the_gateway_and_the_client_still_
     first, client = slots.layout(Topology(control_planes=1), place)
     assert entry_env(first, place, public_key="k", needs=needs, outward=True)["SPRAYLAB_ROUTE"] == place.gateway
     assert entry_env(client, place, public_key="k", needs=needs, outward=True)["SPRAYLAB_ROUTE"] == ""
-
-
-@pytest.mark.parametrize(
-    ("laid_out", "engine", "said"),
-    [
-        ({"config": "CONFIG_VETH=y"}, "podman", "The kernel has no IPVS"),
-        ({"cgroup": "hybrid"}, "podman", "The host's cgroups are hybrid"),
-        ({"caps": "0", "nofile": "20000"}, "podman", "The host gives no CAP_SYS_RESOURCE and 20000 open files at most"),
-        ({}, "docker", "Under Docker"),
-    ],
-)
-def test_what_this_host_cannot_show_is_declared(tmp_path: Path, laid_out: dict[str, str], engine: str, said: str) -> None:
-    there = limits(facts(lay_out(tmp_path / "host", **laid_out)), engine)
-    usual = limits(facts(lay_out(tmp_path / "laptop")), "podman")
-    assert [one for one in there if one.startswith(said)]
-    assert not [one for one in usual if one.startswith(said)]
 
 
 def test_members_see_the_artifacts_and_the_client_does_not(tmp_path: Path) -> None:

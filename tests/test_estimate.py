@@ -1,6 +1,6 @@
 import pytest
 
-from lab import estimate
+from lab import emulation, estimate
 from lab.course import Course, courses
 from lab.estimate import NODES_S, STAGE_S, Forecast, Known, Took
 from lab.journal import JUDGED, Line
@@ -48,6 +48,15 @@ def test_more_nodes_need_more_of_the_host(topology: Topology, planes: int, worke
     more = (planes - 1) * estimate.MEMORY_MIB["control-plane"] + workers * estimate.MEMORY_MIB["worker"]
     assert large.memory_mib - small.memory_mib == more
     assert large.cores > small.cores
+
+
+@pytest.mark.parametrize(("accelerated", "more_mib"), [(True, 0), (False, 3 * 1024)])
+def test_machines_take_what_they_are_given_and_more_where_they_are_emulated(
+    monkeypatch: pytest.MonkeyPatch, more_mib: int, *, accelerated: bool
+) -> None:
+    monkeypatch.setattr(emulation, "accelerated", lambda: accelerated)
+    taken = estimate.need(Topology(control_planes=1, workers=1), on="vagrant")
+    assert (taken.memory_mib, taken.cores, taken.inotify) == (3072 + 2048 + 512 + more_mib, 2 + 2 + 1, 0)
 
 
 def test_the_rest_of_a_run_grows_shorter_as_it_shows_what_it_takes() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from lab import gc, nodeimage
+from lab import gc, libvirt, nodeimage
 from lab.command import run
 from lab.container import Thing
 from lab.deadline import until
 from lab.engine import Engine
-from lab.host import cmdline, environment, processes, started
+from lab.errors import HostError
+from lab.host import HOST, cmdline, environment, processes, started
+from lab.libvirt import Libvirt, Machine, Network
 from lab.owner import CELL, OWNER, PID, STARTED, Owner, this_process
 from lab.snapshot import SNAPSHOT
 from tests.machine import real_engine
@@ -75,6 +77,62 @@ def test_what_a_dead_run_made_is_found_with_the_reason_and_deleted_users_first(t
     assert engine.removed == []
     gc.delete(engine, found)
     assert engine.removed == [("container", "c"), ("network", "n"), ("volume", "v")]
+
+
+class ListedLibvirt(Libvirt):
+    """A libvirt that has one machine with a disk and one network of each owner, and writes down what it is told to remove."""
+
+    def __init__(self, *owners: dict[str, str]) -> None:
+        super().__init__(uri="test")
+        LISTED.clear()
+        LISTED.extend(owners)
+
+    def machines(self) -> tuple[Machine, ...]:
+        return tuple(
+            Machine(name=f"m{n}", labels=labels, disks=(libvirt.POOL_FOLDER / f"spraylab-r{n}-s0-cp1.img",))
+            for n, labels in enumerate(LISTED)
+        )
+
+    def networks(self) -> tuple[Network, ...]:
+        return tuple(Network(name=f"n{n}", labels=labels) for n, labels in enumerate(LISTED))
+
+    def remove_machine(self, machine: Machine) -> None:
+        REMOVED.append(machine.name)
+
+    def remove_network(self, name: str) -> None:
+        REMOVED.append(name)
+
+
+LISTED: list[dict[str, str]] = []
+REMOVED: list[str] = []
+
+
+def test_machines_and_networks_of_a_dead_run_go_and_those_of_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    monkeypatch.setattr(libvirt, "POOL_FOLDER", pool)
+    living, kept = this_process("r9").labels(), tmp_path / "run" / "ssh-1"
+    kept.mkdir(parents=True)
+    (kept / "owner.json").write_text(json.dumps(asdict(this_process("r9"))))
+    machines = ListedLibvirt(DEAD, living, {})
+    names = ("spraylab-r0-s0-cp1.img", "spraylab-r7-s0-cp1-lab.qcow2", "spraylab-r9-s1-cp1-lab.qcow2", "artifacts-1.img", "vmlinuz-1")
+    for name in names:
+        (pool / name).touch()
+    found = gc.leftovers(None, machines=machines, run_folder=tmp_path / "run", root=HOST)
+    ours = [one for one in found if one.kind in ("machine", "bridge", "disk")]
+    assert named(tuple(ours)) == [("machine", "m0"), ("bridge", "n0"), ("disk", str(pool / "spraylab-r7-s0-cp1-lab.qcow2"))]
+    gc.delete(None, tuple(ours), machines=machines)
+    assert REMOVED == ["m0", "n0"]
+    assert not (pool / "spraylab-r7-s0-cp1-lab.qcow2").exists()
+    assert (pool / "spraylab-r9-s1-cp1-lab.qcow2").exists()
+
+
+def test_without_an_engine_machines_are_still_looked_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
+    with gc.reached("auto", machines=ListedLibvirt()) as engine:
+        assert engine is None
+    with pytest.raises(HostError), gc.reached("auto", machines=None):
+        pytest.fail("nothing can be looked through")
 
 
 def test_what_a_living_run_or_nobody_of_the_lab_owns_is_left_alone(tmp_path: Path) -> None:

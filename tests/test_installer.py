@@ -260,3 +260,10 @@ def test_playbooks_that_cannot_be_read_are_an_error_with_what_ansible_said(tmp_p
     playbooks.cluster.write_text("- hosts: [")
     with pytest.raises(InstallError, match="before any task"):
         installer.install(STAGE, site=site, playbooks=playbooks, folder=tmp_path / "s", on_event=lambda _: None, stop=Event(), limit_s=60)
+
+
+@pytest.mark.parametrize(("pace", "told"), [(1.0, None), (6.0, "300")])
+def test_ansible_waits_longer_for_a_slow_node_alone(pace: float, told: str | None, tmp_path: Path) -> None:
+    site = Site(nodes=NODES, slot=SLOT, ssh_config=tmp_path / "ssh_config", pace=pace)
+    playbooks = Playbooks(cluster=tmp_path / "cluster.yml", ansible_playbook=("true",), init_tasks=(INIT,), label="a label")
+    assert installer._environment(site, playbooks, tmp_path).get("ANSIBLE_TIMEOUT") == told

@@ -128,7 +128,7 @@ def test_what_cannot_be_installed_is_refused_with_its_reason(cell: Cell, said: s
 def test_cilium_by_its_program_can_be_fetched_and_the_replica_cannot() -> None:
     fetched = Supply(artifacts="upstream")
     plan.check(replace(CELL, ref=parse_ref("kubespray@v2.28.1"), kube_version="v1.31.4", ordering=parse_ordering("cilium")), fetched)
-    with pytest.raises(ScenarioError, match=r"the replica of v2\.25\.0 installs what the lab builds"):
+    with pytest.raises(ScenarioError, match="the replica installs what the lab builds"):
         plan.check(CELL, fetched)
 
 
@@ -349,3 +349,47 @@ def test_a_reset_is_told_what_is_there_and_leaves_nothing_on() -> None:
 def test_what_a_source_or_a_release_cannot_do_to_a_cluster_is_refused(cell: Cell, supply: Supply, said: str) -> None:
     with pytest.raises(ScenarioError, match=said):
         plan.check(cell, supply)
+
+
+def test_at_home_only_what_the_cell_is_about_is_set() -> None:
+    cell = replace(CELL, ordering=parse_ordering("cilium > kube-vip"), variables=(("kube_vip_interface", "eth7"),))
+    first, second = plan.at_home(cell, load("v2.25.0"))
+    assert first.variables.keys() == {"kube_version", "kube_vip_interface", *plan.ADDON_VARIABLES["cilium"]}
+    assert (second.name, second.endpoint, second.variables["kube_vip_interface"]) == ("kube-vip", "vip", "eth7")
+
+
+def test_at_home_acts_are_runs_of_their_own_playbooks() -> None:
+    cell = replace(STAGED, ordering=parse_ordering("kube-vip > upgrade(v1.29.5) > reset"))
+    assert [(one.playbook, one.variables["kube_version"]) for one in plan.at_home(cell, load("v2.25.1"))] == [
+        ("cluster.yml", "v1.28.6"),
+        ("upgrade-cluster.yml", "v1.29.5"),
+        ("reset.yml", "v1.29.5"),
+    ]
+
+
+def test_what_kind_does_otherwise_is_told_and_no_variable() -> None:
+    cell = replace(CELL, bed="kind", ref=replace(CELL.ref, source="kind"))
+    assert {"installer", "etcd", "node image", "network of pods", "kube-vip version"} <= told(cell).keys()
+    assert not [name for name in told(cell) if name.endswith("_url")]
+    assert variables(cell)["kube_proxy_mode"] == "iptables"
+    assert not {"installer", "etcd", "kubelet_download_url"} & variables(cell).keys()
+
+
+def test_what_only_a_container_node_cannot_is_no_departure_of_a_machine() -> None:
+    cell = CELL
+    told = {
+        bed: {one.what for one in plan.deviations(replace(cell, bed=bed), load("v2.25.0"), needs=LAPTOP, versions={})}
+        for bed in ("containers", "vagrant")
+    }
+    assert {"kubelet_fail_swap_on", "kube_proxy_conntrack_min", "kubelet_protect_kernel_defaults"} <= told["containers"] - told["vagrant"]
+    assert "kube_proxy_mode" in told["vagrant"], "cells of all beds are the same"
+
+
+def test_an_emulated_machine_gets_a_longer_lease_which_is_a_deviation() -> None:
+    needs = replace(LAPTOP, emulated="emulated by qemu (TCG)")
+    cell = replace(CELL, bed="vagrant")
+    told = {one.what: (one.released, one.used) for one in plan.deviations(cell, load("v2.25.0"), needs=needs, versions={})}
+    assert told["processor of the nodes"] == ("a real one", "emulated by qemu (TCG)")
+    assert told["kube_vip_leaseduration"] == ("5", "60")
+    (stage,) = plan.stages(cell, load("v2.25.0"), needs=needs, versions={})
+    assert stage.variables["kube_vip_renewdeadline"] == 40

@@ -21,6 +21,7 @@ from tests import repository
 from tests.made import cell as cell_of
 from tests.repository import git
 
+pytestmark = pytest.mark.timeout(600)  # real Ansible, which a busy host makes slow
 GREEN = release.load("v2.25.1")
 HOSTS = {"all": {"hosts": {"cp1": {"ip": "10.9.7.10", "ansible_connection": "local", "ansible_python_interpreter": sys.executable}}}}
 
@@ -58,7 +59,7 @@ def installed(
     folder: Path,
     *,
     stage: Stage = STAGE,
-    limit_s: float = 60,
+    limit_s: float = 300,
     on_event: Callable[[TaskEvent], None] | None = None,
     stop: Event | None = None,
 ) -> StageRun:
@@ -264,7 +265,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "play.yml").write_text(yaml.safe_dump(plays))
     made = playbooks.replica(GREEN)
     argv = (*made.ansible_playbook, "-i", str(folder / "hosts.yaml"), str(folder / "play.yml"))
-    done = run(argv, limit_s=120, env={"ANSIBLE_ROLES_PATH": str(roles), "ANSIBLE_LOCAL_TEMP": str(folder / "tmp")})
+    done = run(argv, limit_s=600, env={"ANSIBLE_ROLES_PATH": str(roles), "ANSIBLE_LOCAL_TEMP": str(folder / "tmp")})
     assert done.rc == 0, done.stdout
     return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
 

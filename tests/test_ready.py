@@ -1,9 +1,11 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab import playbooks, ready, slots, upstream
+from lab.beds.containers import Containers
 from lab.errors import BedError, HostError, InstallError, LabError, ScenarioError
 from lab.host import facts
 from lab.ready import Options
@@ -17,6 +19,32 @@ def test_a_version_that_no_component_builds_cannot_be_installed() -> None:
     with pytest.raises(ScenarioError, match="cannot be built"):
         ready.installable(made.cell(kube_version="v1.29.4"))
     ready.installable(made.cell())
+
+
+def test_what_kind_cannot_make_is_not_installable_on_its_bed() -> None:
+    cell = replace(made.cell("cilium > kube-vip"), bed="kind")
+    with pytest.raises(ScenarioError, match=r"cannot run\n.*kind makes a cluster in one go"):
+        ready.installable(replace(cell, ref=replace(cell.ref, source="kind")))
+    with pytest.raises(ScenarioError, match="runs no playbooks"):
+        ready.installable(replace(made.cell(ref="kubespray@v2.25.0"), bed="kind"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "asks"),
+    [
+        ((("kube_proxy_mode", "ipvs"),), True),
+        ((("kube_vip_lb_enable", "true"),), True),
+        ((("kube_proxy_mode", "iptables"),), False),
+        ((), False),
+    ],
+)
+def test_a_cell_that_asks_for_ipvs_needs_a_kernel_that_has_it(
+    variables: tuple[tuple[str, str], ...], monkeypatch: pytest.MonkeyPatch, *, asks: bool
+) -> None:
+    cell = replace(made.cell(), variables=variables)
+    monkeypatch.setattr(Containers, "has_kernel", staticmethod(lambda option, *, module: False))
+    assert ready.lacking(cell).startswith("it asks for IPVS") is asks
+    assert ready.lacking(replace(cell, bed="vagrant")) == ""
 
 
 @pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
@@ -46,6 +74,13 @@ def test_what_kubespray_would_fetch_is_asked_for_before_anything_is_made(tmp_pat
     monkeypatch.setattr(playbooks, "kubespray", lambda *_: None)
     with pytest.raises(HostError, match="cannot download"):
         ready.ready([made.cell(ref="kubespray@v2.25.0")], Options(runs=tmp_path / "runs"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nodes_that_reach_one_another_alone_cannot_fetch(tmp_path: Path) -> None:
+    cell = replace(made.cell(ref="kubespray@v2.25.0"), bed="vagrant")
+    with pytest.raises(HostError, match=r"nodes of the bed vagrant reach one another alone\n.*--artifacts built"):
+        ready.ready([cell], Options(runs=tmp_path / "runs"))
     assert list(tmp_path.iterdir()) == []
 
 

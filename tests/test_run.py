@@ -1,19 +1,21 @@
 """What the loop does when something breaks; what it does when nothing does is seen on real nodes, in tests/real."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from lab import course, journal
+from lab import course, journal, playbooks, release
+from lab.bed import Bed
 from lab.engine import Engine
+from lab.errors import ScenarioError
 from lab.hostload import HostLoad
 from lab.journal import Journal, Line
 from lab.matrix import CellResult
-from lab.model import Cell, Deviation, Outcome, Ref
-from lab.run import TRACE, Lab, run_course
+from lab.model import Cell, Deviation, Outcome, Ref, Stage, StageRun
+from lab.run import TRACE, Lab, _installer, run_course
 from tests import made
 
 NO_ENGINE = cast("Engine", None)  # no test here comes as far as needing one
@@ -83,6 +85,32 @@ def test_how_a_ref_departs_from_its_release_stands_in_the_result(tmp_path: Path)
     (result,) = run(tmp_path, replace(made.cell(kube_version="v1.29.99"), ref=ref))
     assert (result.ref, result.deviations) == ("kubespray pr/7 (012345678)", (departure,))
     assert result.evidence.startswith("cells/kubespray-pr+7:")
+
+
+class Kindly:
+    """A bed that installs itself."""
+
+    name = "kindly"
+    init_tasks, full = ("Starting",), "rc=1 after 1 x 240 s"
+
+    def takes(self, cell: Cell, stage: Stage, *, versions: Mapping[str, str]) -> None:
+        pass
+
+    def install(self, stage: Stage, **_: object) -> StageRun:
+        return StageRun(stage=stage.name, rc=0, duration_s=1.0)
+
+
+def test_a_bed_that_installs_itself_needs_no_playbooks() -> None:
+    by = _installer(made.cell(), None, cast("Bed", Kindly()))
+    assert (by.init_tasks, by.full) == (("Starting",), "rc=1 after 1 x 240 s")
+    with pytest.raises(ScenarioError, match="nothing installs"):
+        _installer(made.cell(), None, cast("Bed", type("Dumb", (), {"name": "dumb"})()))
+
+
+def test_playbooks_win_where_there_are_some() -> None:
+    source = playbooks.replica(release.load("v2.25.0"))
+    by = _installer(made.cell(), source, cast("Bed", Kindly()))
+    assert (by.init_tasks, by.full) == (source.init_tasks, "rc=124 after 4 x 300 s")
 
 
 def test_a_run_that_is_over_begins_nothing(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lab import plan, scenario
+from lab import plan, ready, scenario
 from lab.datafile import dump_yaml
 from lab.errors import ScenarioError
 from lab.notation import every_ordering
@@ -164,6 +164,32 @@ def test_a_failure_known_of_the_file_may_be_named_whatever_is_run(tmp_path: Path
     read = load(tmp_path, text, refs=Refs(instead=["v2.25.0", "pr/7"]))
     told = [scenario.known_of(read, cell, finding="f", today=date(2026, 1, 1)) for cell in read.cells]
     assert told == [("kubespray#1",), ()]
+
+
+def test_on_the_bed_kind_it_is_kind_that_installs(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(HEAD + DEFAULTS + "cells: [{orderings: [base, kube-vip > metallb]}]\n")
+    read = scenario.load(tmp_path / "one.yaml", check=ready.installable, bed="kind")
+    assert ids(read) == ["kind-v2.25.0:k8s-v1.29.5:1cp:base:node:kind"]
+    assert [cell.ref.label for cell in read.cells] == ["kind, settings of v2.25.0"]
+    (left,) = read.left_out
+    assert "in one go" in left.because
+
+
+def test_a_file_that_names_the_bed_kind_has_the_same_cells_and_rules_speak_of_the_replica(tmp_path: Path) -> None:
+    rule = "exclude: [{refs: [replica@v2.25.0], orderings: [base], because: of it}]\n"
+    known = "known: [{cell: 'kind-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:kind', finding: f, upstream: [kubespray#1], expires: 2027-01-01}]\n"
+    (tmp_path / "one.yaml").write_text(HEAD + DEFAULTS + "cells: [{orderings: [base, kube-vip], beds: [kind]}]\n" + rule + known)
+    read = scenario.load(tmp_path / "one.yaml", check=ready.installable)
+    assert ids(read) == ["kind-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:kind"]
+    assert [left.because for left in read.left_out] == ["of it"]
+    assert scenario.known_of(read, read.cells[0], finding="f", today=date(2026, 12, 1)) == ("kubespray#1",)
+
+
+def test_what_a_bed_lacks_leaves_the_cell_out_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(HEAD + DEFAULTS + "cells: [{orderings: [base, kube-vip]}]\n")
+    read = scenario.load(tmp_path / "one.yaml", check=plan.check, lacks=lambda cell: "no IPVS" if cell.endpoint == "vip" else "")
+    assert [cell.ordering_text for cell in read.cells] == ["base"]
+    assert [(left.cell.ordering_text, left.because) for left in read.left_out] == [("kube-vip", "no IPVS")]
 
 
 def test_a_failure_known_on_one_bed_is_known_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,9 +110,22 @@ def test_no_signature_matches_a_sample_that_must_not_match(one: Signature, sampl
     assert judged(one, sample).findings == ()
 
 
+def needed(one: Signature, sample: SampleSchema) -> set[str]:
+    """The probes of the sample without which the signature cannot be found."""
+    return sample.facts.keys() & {link.probe for link in one.links if not link.aside}
+
+
+@pytest.mark.parametrize(("one", "sample"), MUST)
+def test_what_is_told_aside_is_in_the_chain_and_the_failure_is_found_without_it(one: Signature, sample: SampleSchema) -> None:
+    needless = {name: text for name, text in sample.facts.items() if name in needed(one, sample)}
+    whole, short = (judged(one, sample.model_copy(update={"facts": facts})) for facts in (sample.facts, needless))
+    asides = {link.says for link in one.links if link.aside}
+    assert {link.says for link in whole.findings[0].chain} - {link.says for link in short.findings[0].chain} == asides
+
+
 @pytest.mark.parametrize(("one", "sample"), MUST)
 def test_a_missing_fact_neither_matches_nor_excludes_and_is_named(one: Signature, sample: SampleSchema) -> None:
-    for probe in sample.facts:
+    for probe in needed(one, sample):
         left = {name: text for name, text in sample.facts.items() if name != probe}
         matched = match((one,), evidence(one, left), context=CONTEXT)
         assert (matched.findings, matched.ruled_out) == ((), ())
@@ -121,7 +134,7 @@ def test_a_missing_fact_neither_matches_nor_excludes_and_is_named(one: Signature
 
 @pytest.mark.parametrize(("one", "sample"), MUST)
 def test_an_unreadable_fact_is_a_missing_one(one: Signature, sample: SampleSchema) -> None:
-    for probe in sample.facts:
+    for probe in needed(one, sample):
         matched = match((one,), evidence(one, {**sample.facts, probe: f"{signature.UNREADABLE} node did not answer"}), context=CONTEXT)
         assert (matched.findings, matched.ruled_out) == ((), ())
 

@@ -80,6 +80,16 @@ def test_an_upgrade_and_a_reset_are_commands_of_their_own() -> None:
     assert [takehome.command(cell.ref, stage).rpartition(" ")[2] for stage in stages] == ["cluster.yml", "upgrade-cluster.yml", "reset.yml"]
 
 
+def test_what_kind_installs_has_its_own_command_and_no_inventory(tmp_path: Path) -> None:
+    cell = made.cell()
+    cell = replace(cell, bed="kind", ref=replace(cell.ref, source="kind"))
+    stage = Stage(index=0, name="x", addons=(), endpoint="node", variables={})
+    assert takehome.command(cell.ref, stage) == "kind create cluster --config kind.yaml"
+    assert "--as kind" in takehome.where(cell.ref)
+    with pytest.raises(ScenarioError, match=r"has no inventory\n.*kind installs it"):
+        takehome.document(cell, [stage], stage, made.site(tmp_path), reasons={})
+
+
 def test_an_id_or_a_part_of_one_alone_is_enough() -> None:
     cells = [made.cell(ordering) for ordering in IDS]
     assert takehome.find(cells[0].id, cells + cells) == cells[0]

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Literal
@@ -97,6 +97,16 @@ def test_a_failure_that_holds_long_enough_stops_the_stage_and_says_for_what() ->
     looks(watched, nodes, 1)
     assert watched.stop.is_set()
     assert (watched.story().stopped_for, watched.story().held_s) == ("no-vip", 11.0)
+
+
+def test_on_nodes_that_are_slow_a_failure_must_hold_for_longer() -> None:
+    watched = watching(nodes := Nodes())
+    watched.site = replace(SITE, pace=2.0)
+    heard(watched, "start")
+    looks(watched, nodes, 7)
+    assert not watched.stop.is_set(), "18 s are not 20 s"
+    looks(watched, nodes, 2)
+    assert watched.stop.is_set()
 
 
 def test_the_time_between_two_samples_is_not_counted_beyond_what_they_show() -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from lab import access, cachedir, imagestore, memory, nodeimage, slots, snapshot
+from lab import access, cachedir, fidelity, imagestore, memory, nodeimage, slots, snapshot
 from lab.access import Access
 from lab.command import ssh
 from lab.container import NodeSpec
-from lab.containernode import entry_env, limits, mounts
+from lab.containernode import entry_env, mounts
 from lab.deadline import until
 from lab.engine import Engine
 from lab.errors import BedError, HostError
@@ -48,6 +48,20 @@ class Containers:
     def room_bytes() -> int:
         """Room for the node image, where it is not made yet."""
         return 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
+
+    @staticmethod
+    def prepare(*, say: Callable[[str], None] = lambda _: None) -> None:
+        """Nothing: the engine gets the node image when nodes come up."""
+
+    @staticmethod
+    def has_kernel(option: str, *, module: str) -> bool:
+        """Whether the host's kernel, which the nodes share, offers it."""
+        return facts().has_kernel(option, module=module)
+
+    @staticmethod
+    def conditions() -> tuple[str, ...]:
+        """None: the host's facts tell all."""
+        return ()
 
     @staticmethod
     def needs(seen: HostFacts) -> NodeNeeds:
@@ -213,7 +227,7 @@ class Containers:
 
     def limits(self) -> tuple[str, ...]:
         """What these nodes cannot show on this host, in whole sentences."""
-        return limits(facts(), self._engine.name)
+        return fidelity.sentences(self.name, facts(), engine=self._engine.name)
 
     def _labels(self) -> dict[str, str]:
         number = self._held.slot.number if self._held else 0

@@ -37,8 +37,11 @@ def _kubelet(target: Target) -> Answer:
 
 
 def _etcd(target: Target) -> Answer:
-    folder, name = "/etc/ssl/etcd/ssl", target.node.name
-    keys = f"--cacert {folder}/ca.pem --cert {folder}/admin-{name}.pem --key {folder}/admin-{name}-key.pem"
+    folder, name = "/etc/ssl/etcd/ssl", f"admin-{target.node.name}"
+    keys = f"--cacert {folder}/ca.pem --cert {folder}/{name}.pem --key {folder}/{name}-key.pem"
+    if target.scope.cell.ref.source == "kind":  # a static pod of kubeadm's
+        folder, name = f"{target.scope.certificates}/etcd", "healthcheck-client"
+        keys = f"--cacert {folder}/ca.crt --cert {folder}/{name}.crt --key {folder}/{name}.key"
     done = target.run(f"etcdctl --endpoints https://{target.node.address}:2379 {keys} endpoint health")
     return Answer(ok=done.rc == 0 and "is healthy" in done.text, said=done.text)
 

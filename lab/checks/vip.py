@@ -5,7 +5,6 @@ import re
 from lab.check import Answer, Check, Target, without_vip
 
 PREFIX = 32  # kube_vip_cidr of every release
-AUTHORITY = "/etc/kubernetes/ssl/ca.crt"
 _MAC = re.compile(r"\[([0-9A-Fa-f:]{17})\]")
 
 
@@ -25,7 +24,7 @@ def _one_mac(target: Target) -> Answer:
 def _certificate(target: Target) -> Answer:
     """The client trusts what answers at the VIP under that address, with the cluster's authority alone."""
     vip = target.site.slot.vip
-    authority = target.text_of(AUTHORITY, node=target.site.control_planes[0])
+    authority = target.text_of(f"{target.scope.certificates}/ca.crt", node=target.site.control_planes[0])
     url = f"https://{vip}:{target.site.api_port}/livez"
     done = target.run("sh -c %s", f"printf %s '{authority}' | curl -sS --max-time 5 --cacert /dev/stdin {url}")
     said = f"the certificate covers {vip}" if done.rc == 0 else f"the certificate is not taken for {vip}: {done.text}"

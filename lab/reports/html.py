@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab import evidence, journal, picture, release, timeline
+from lab import evidence, journal, kindcluster, picture, release, template, timeline
 from lab.errors import ScenarioError
 from lab.grid import SYMBOL, Entry, Grid, counts, entries, grid, notes, predicted
 from lab.journal import Line
@@ -53,7 +52,7 @@ def draw(matrix: Matrix, folder: Path) -> None:
     missing = {one.id: one for one in matrix.cells if _is_missing(folder / one.evidence / picture.FILE, one) and not one.judged_in}
     if not missing or not (folder / journal.FILE).exists():
         return
-    init_tasks = {task for one in release.every() for task in one.kubeadm_init.tasks}
+    init_tasks = {task for one in release.every() for task in one.kubeadm_init.tasks} | {kindcluster.init().task}
     lines: dict[str, list[Line]] = {}
     for line in journal.read(folder / journal.FILE, cells=missing):
         lines.setdefault(line.cell, []).append(timeline.slim(line))
@@ -64,7 +63,7 @@ def draw(matrix: Matrix, folder: Path) -> None:
 def text(matrix: Matrix, pictures: Mapping[str, str]) -> str:
     """The whole page. pictures: cell -> its timeline as SVG."""
     style, script = ((PARTS / name).read_text().strip() for name in ("matrix.css", "matrix.js"))
-    made = Environment(loader=FileSystemLoader(PARTS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = template.environment(PARTS, escape=True)
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return made.get_template("matrix.html.j2").render(
         matrix=matrix,

@@ -41,7 +41,7 @@ def show(
         console.print(f"{name}: not run, {because}", style="dim", soft_wrap=True, highlight=False, markup=False)
     whole = estimate.whole_s(courses, known, capacity=capacity, limit=limit)
     told = "as they took last time" if whole.sure else "partly a guess, for not all of it was run here before"
-    memory_gib = max((estimate.need(one.longest.topology).memory_mib for one in courses), default=0.0) / 1024
+    memory_gib = max((estimate.need(one.longest.topology, on=one.longest.bed).memory_mib for one in courses), default=0.0) / 1024
     console.print(
         f"{in_words(courses)}; about {minutes(whole.seconds)}, {told}; "
         f"a set of nodes needs up to {memory_gib:.1f} GiB, {capacity.memory_mib / 1024:.0f} GiB and {capacity.cores:.0f} cores are free",
@@ -54,7 +54,7 @@ def table(courses: Sequence[Course], known: Known) -> Table:
     made = Table("cell", "stages", "judged on the nodes of", "expected", "memory", title_justify="left")
     for one in courses:
         expected = estimate.expected(one, known)
-        memory = f"{estimate.need(one.longest.topology).memory_mib / 1024:.1f} GiB"
+        memory = f"{estimate.need(one.longest.topology, on=one.longest.bed).memory_mib / 1024:.1f} GiB"
         for cell in one.cells:
             own = cell is one.longest
             took = f"{'' if expected.sure else '~'}{minutes(expected.seconds)}" if own else ""
@@ -81,9 +81,10 @@ def tree(of: Course, stages: Sequence[Stage], predicted: Mapping[str, Sequence[P
         branch.add(Text(f"`{takehome.command(of.longest.ref, stage)}` in {takehome.where(of.longest.ref)}"))
         changed = {name: value for name, value in stage.variables.items() if before.get(name, ...) != value}
         dropped = sorted(before.keys() - stage.variables.keys())
-        for name, value in changed.items() if stage.index else ():
+        listed = stage.index > 0 or of.longest.ref.source == "kind"  # the first run of a playbook sets dozens
+        for name, value in changed.items() if listed else ():
             branch.add(Text(f"{name}: {value}"))
-        if not stage.index:
+        if not listed:
             branch.add(Text(f"{len(changed)} variables; `spraylab inventory {of.longest.id} --stage 1` prints them"))
         for name in dropped:
             branch.add(Text(f"{name}: no longer set"))

@@ -46,10 +46,11 @@ def look(
     site: Site | None = None,
     on: tuple[str, ...] = ("kube-vip",),
     variables: Mapping[str, object] | None = None,
+    scope: Scope | None = None,
 ) -> Answer:
     """One look of `check` on the first node of its role, with the addons `on`; on one control plane and a client where no site is given."""
     site = site or made.site(folder)
     node = next(node for node in site.nodes if is_for(check, node))
-    scope = Scope(cell=made.cell("+".join(on)), on=on)
+    scope = scope or Scope(cell=made.cell("+".join(on)), on=on)
     hosts = {one.name: nodes.host(one.name) for one in site.nodes}
     return check.look(Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables or {}))

@@ -8,7 +8,7 @@ import pytest
 
 from lab.check import Answer, Scope
 from lab.checks.control_plane import CHECKS
-from lab.model import Network
+from lab.model import Network, Source
 from tests import made
 from tests.checks.nodes import Nodes, look
 
@@ -119,3 +119,12 @@ def test_a_healthy_word_of_a_failed_command_is_not_health(tmp_path: Path) -> Non
     assert ask(tmp_path, "etcd", Nodes({"etcdctl": (1, "one is healthy, another is not")})).ok is False
     assert ask(tmp_path, "API on the node's address", Nodes({"curl": (52, "ok")})).ok is False
     assert ask(tmp_path, "node Ready", Nodes({"kubectl": (1, "True")})).ok is False
+
+
+@pytest.mark.parametrize(("source", "key"), [("replica", "admin-cp1-key.pem"), ("kind", "/etc/kubernetes/pki/etcd/healthcheck-client.key")])
+def test_etcd_is_asked_with_the_keys_that_its_installer_made(tmp_path: Path, source: Source, key: str) -> None:
+    cell = made.cell()
+    scope = Scope(cell=replace(cell, ref=replace(cell.ref, source=source)), on=())
+    nodes = Nodes({"etcdctl": (0, "10.231.0.10:2379 is healthy")})
+    assert look(tmp_path, next(one for one in CHECKS if one.name == "etcd"), nodes, scope=scope).ok
+    assert any(key in command for command in nodes.asked)

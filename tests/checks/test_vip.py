@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.check import Answer, Check, Scope
-from lab.checks.vip import AUTHORITY, CHECKS
+from lab.checks.vip import CHECKS
 from lab.model import Node
 from tests import made
 from tests.checks.nodes import Nodes, look
@@ -92,7 +92,7 @@ def test_the_vip_has_the_prefix_that_was_asked_for(tmp_path: Path, said: str, va
     [(0, "ok", True), (60, "curl: (60) SSL: no alternative certificate subject name matches target host name '10.231.0.100'", False)],
 )
 def test_the_clusters_own_authority_covers_the_vip(tmp_path: Path, rc: int, said: str, ok: bool) -> None:
-    nodes = Nodes({"curl": (rc, said)}, files={AUTHORITY: "-----BEGIN CERTIFICATE-----"})
+    nodes = Nodes({"curl": (rc, said)}, files={"/etc/kubernetes/ssl/ca.crt": "-----BEGIN CERTIFICATE-----"})
     answer = ask(tmp_path, "certificate covers the VIP", nodes)
     assert answer.ok is ok
     assert "--cacert" in nodes.asked[0]

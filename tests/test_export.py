@@ -1,0 +1,158 @@
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from lab import artifacts, export
+from lab.cli import main
+from lab.command import run
+from lab.errors import HostError, ScenarioError
+from lab.export import FORMS, Form
+from lab.model import Cell, Topology
+from lab.refs import Refs
+from tests import made
+
+VERSIONS = {"kube-vip": "v0.9.2", "cilium": "v1.15.4", "metallb": "v0.13.9"}
+RED, STAGED = "kube-vip", "cilium > kube-vip+metallb"
+OURS = re.compile(r"spraylab|/opt/lab|localhost/|file:///")  # what only the lab has
+
+
+def cell(ordering: str = RED, *, ref: str = "replica@v2.25.0") -> Cell:
+    found = made.cell(ordering, ref=ref)
+    return replace(found, ref=Refs().read([ref])[ref])
+
+
+def files(one: Cell, form: Form) -> Mapping[str, str]:
+    return export.files(one, form, versions=VERSIONS)
+
+
+def test_there_are_three_forms() -> None:
+    assert set(FORMS) == set(get_args(Form)) == {"kind", "vagrant", "inventory"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ordering", ["base", RED, "kube-vip+metallb+cilium"])
+def test_a_folder_needs_nothing_of_the_lab_and_its_readme_names_every_file(form: Form, ordering: str) -> None:
+    texts = files(cell(ordering), form)
+    for name, text in texts.items():
+        assert not OURS.search(text), name
+        assert name == "README.md" or f"`{name}`" in texts["README.md"]
+        assert "\n\n\n" not in text, name
+    for name in (name for name in texts if name.endswith(".yaml")):
+        assert list(yaml.safe_load_all(texts[name]))
+
+
+@pytest.mark.parametrize("form", ["kind", "vagrant"])
+def test_its_script_is_one_that_a_shell_can_read_and_says_how_it_is_used(form: Form, tmp_path: Path) -> None:
+    export.write(files(cell("kube-vip+metallb+cilium"), form), tmp_path / "new")
+    script = tmp_path / "new" / "run.sh"
+    assert run(("sh", "-n", str(script)), limit_s=10).rc == 0
+    used = run((str(script),), limit_s=10)
+    assert used.rc == 4
+    assert all(f"./run.sh {verb}" in used.stdout for verb in ("up", "look", "down"))
+
+
+@pytest.mark.skipif(not shutil.which("ruby"), reason="no ruby on this host")
+def test_its_vagrantfile_is_ruby(tmp_path: Path) -> None:
+    export.write(files(cell(), "vagrant"), tmp_path / "new")
+    assert run(("ruby", "-c", str(tmp_path / "new" / "Vagrantfile")), limit_s=30).rc == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_readme_tells_what_the_preflight_foretells_and_nothing_else(form: Form) -> None:
+    red = files(cell(), form)["README.md"]
+    assert "lets kube-vip take it with admin.conf" in red
+    assert "What to do: let kube-vip of the first control plane mount super-admin.conf" in red
+    assert "strict" not in red.lower(), "the cell does not run with ipvs, so nothing is foretold of it"
+    assert "Nothing in its settings says that it fails." in files(cell(ref="replica@v2.25.1"), form)["README.md"]
+
+
+def test_the_inventory_is_kubesprays_without_what_nodes_of_the_lab_need() -> None:
+    texts = files(cell(STAGED), "inventory")
+    first, second = (yaml.safe_load(texts[name])["all"] for name in ("stage1-cilium.yaml", "stage2-kube-vip+metallb.yaml"))
+    assert "kube_vip_enabled" not in first["vars"]
+    assert second["vars"]["kube_vip_address"] == "10.231.0.100"
+    for one in (first, second):
+        assert not {"kubelet_download_url", "kubelet_cgroup_driver", "upstream_dns_servers", "download_container"} & set(one["vars"])
+        assert one["hosts"]["cp1"]["ip"] == "10.231.0.10"
+    assert "-i ../stage2-kube-vip+metallb.yaml -b cluster.yml" in texts["README.md"]
+    assert "git clone --branch v2.25.0 " in texts["README.md"]
+
+
+def test_machines_of_vagrant_stand_where_the_inventory_says() -> None:
+    texts = files(cell("base > kube-vip"), "vagrant")
+    told = yaml.safe_load(texts["stage2-kube-vip.yaml"])["all"]
+    assert f'"cp1" => {{ address: "{told["hosts"]["cp1"]["ip"]}"' in texts["Vagrantfile"]
+    assert told["vars"]["kube_vip_interface"] == "eth1"
+    assert "stage2) kubespray ansible-playbook -i ../stage2-kube-vip.yaml -b cluster.yml ;;" in texts["run.sh"]
+
+
+def test_what_the_cell_sets_itself_stays() -> None:
+    wrong = replace(cell(), mitigations=("wrong",), variables=(("kube_vip_interface", "eth7"), ("kube_proxy_mode", "ipvs")))
+    told = yaml.safe_load(files(wrong, "vagrant")["stage1-kube-vip.yaml"])["all"]["vars"]
+    assert (told["kube_vip_interface"], told["kube_proxy_mode"]) == ("eth7", "ipvs")
+
+
+def test_an_upgrade_is_a_run_of_its_own_playbook() -> None:
+    texts = files(cell("kube-vip > upgrade(v1.29.7)", ref="kubespray@v2.25.1"), "vagrant")
+    told = yaml.safe_load(texts["stage2-upgrade-v1.29.7.yaml"])["all"]["vars"]
+    assert (told["kube_version"], told["kube_vip_enabled"]) == ("v1.29.7", True)
+    assert "stage2) kubespray ansible-playbook -i ../stage2-upgrade-v1.29.7.yaml -b upgrade-cluster.yml ;;" in texts["run.sh"]
+    assert "upgrade(v1.29.7), by upgrade-cluster.yml" in texts["README.md"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fetched"), [("pr/11422", "fetch origin pull/11422/head"), ("release-2.25", "clone --branch release-2.25")]
+)
+def test_a_pull_request_is_fetched_and_a_branch_is_cloned(name: str, fetched: str) -> None:
+    assert fetched in files(cell(ref=f"kubespray@{name}"), "inventory")["README.md"]
+
+
+@pytest.mark.parametrize("ref", ["replica@v2.25.0", "kubespray@v2.25.0"])
+def test_kind_has_the_settings_of_a_release_whatever_ran_its_playbooks(ref: str) -> None:
+    assert "path: /etc/kubernetes/admin.conf" in files(cell(ref=ref), "kind")["kube-vip.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (cell(STAGED), "in one go"),
+        (replace(cell(), topology=Topology(control_planes=3)), "load balancer"),
+        (cell(ref="kubespray@pr/11422"), "runs no playbooks"),
+        (replace(cell(), kube_version="v1.99.0"), "no published node image"),
+    ],
+    ids=["stages", "control planes", "pull request", "image"],
+)
+def test_what_kind_cannot_show_is_refused_with_what_can(one: Cell, why: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"cannot be had with kind\n.*{why}"):
+        files(one, "kind")
+
+
+def test_a_cell_without_a_network_has_none_by_kind_either() -> None:
+    assert "disableDefaultCNI: true" in files(replace(cell(), network="none"), "kind")["kind.yaml"]
+    assert "disableDefaultCNI" not in files(cell(), "kind")["kind.yaml"]
+
+
+def test_a_folder_that_has_something_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(HostError, match="is not empty"):
+        export.write({"README.md": "y"}, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    with pytest.raises(HostError, match="cannot be written"):
+        export.write({"README.md": "y"}, tmp_path / "mine" / "below")
+
+
+def test_the_command_writes_a_cell_of_the_scenarios(tmp_path: Path) -> None:
+    name = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers"
+    done = CliRunner().invoke(main, ["export", name, str(tmp_path / "new"), "--as", "kind", "--scenario", "kubespray-11338"])
+    assert done.exit_code == 0, done.output
+    assert "new/README.md says how to run" in done.output
+    assert (tmp_path / "new" / "run.sh").stat().st_mode & 0o111
+    versions = artifacts.versions("v1.29.5")
+    assert f"kube-vip:{versions['kube-vip']}" in (tmp_path / "new" / "kube-vip.yaml").read_text()
