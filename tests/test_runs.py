@@ -54,7 +54,7 @@ def test_an_engine_is_asked_for_only_where_nodes_are_its(tmp_path: Path, monkeyp
     with pytest.raises(HostError, match="Docker engine"), runs.opened(Options(runs=tmp_path / "runs"), asked(), tell=lambda _: None):
         pytest.fail("no engine answers")
     assert not (tmp_path / "runs").exists()
-    monkeypatch.setattr("lab.bed.find", lambda _name: SimpleNamespace(by_engine=False, needs=node_needs))
+    monkeypatch.setattr("lab.bed.find", lambda _name: SimpleNamespace(by_engine=False, needs=node_needs, conditions=lambda: ()))
     with runs.opened(Options(runs=tmp_path / "runs"), asked(), tell=lambda _: None) as made_run:
         assert made_run.result(CELLS[0]).verdict.outcome is Outcome.ERROR, "it cannot be built"
         assert made_run.lab.engine is None
