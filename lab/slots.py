@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ LOCK = "\0spraylab-slot-{}"  # abstract socket: one per network namespace, free 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A slot held by this process until `release`."""
+    """A slot held by this process until `release`. `lock`: file descriptor of a socket; of nodes that are kept it stays open until
+    the process ends, and their network holds the place from then on."""
 
     slot: Slot
-    lock: socket.socket
+    lock: int
 
     def release(self) -> None:
-        self.lock.close()
+        os.close(self.lock)
 
 
 def slot(number: int) -> Slot:
@@ -82,7 +84,7 @@ def hold(wanted: int | None, taken: tuple[tuple[str, str], ...]) -> Held:
         place = slot(number)
         if reason := in_the_way(place, taken):
             reasons.append(reason)
-        elif lock := _lock(number):
+        elif (lock := _lock(number)) is not None:
             return Held(slot=place, lock=lock)
         else:
             reasons.append(f"another run on this host holds slot {number}")
@@ -113,11 +115,11 @@ def _asked(what: str) -> list[dict[str, Any]]:
     return answer
 
 
-def _lock(number: int) -> socket.socket | None:
+def _lock(number: int) -> int | None:
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         lock.bind(LOCK.format(number))
     except OSError:
         lock.close()
         return None
-    return lock
+    return lock.detach()
