@@ -50,6 +50,7 @@ def test_an_early_verdict_says_how_it_would_have_ended(main_job: Job) -> None:
     assert "would have ended with rc=124 after 4 x 300 s" in cell.verdict.ended
 
 
+@pytest.mark.nightly
 def test_waited_out_the_red_cell_has_the_same_verdict_and_chain(main_job: Job, patient_job: Job) -> None:
     (stage,) = patient_job.cell("short-init").stages
     assert (stage.attempts, stage.init_rc, stage.stopped_after_s) == (4, 124, None)
