@@ -180,10 +180,10 @@ def test_gc_finds_what_a_killed_run_left_before_and_after_its_machines_ran(when:
     with real_machines():
         done = run((sys.executable, "-c", KILLED, str(tmp_path), run_id, when), limit_s=900, env={"PYTHONPATH": str(vagrantfile.PROJECT)})
         assert done.rc == -signal.SIGKILL, done.stderr
-        found = [one for one in gc.leftovers(None, machines=Libvirt()) if run_id in one.name]
+        found = [one for one in gc.leftovers(None, machines=Libvirt()) if one.run_id == run_id or run_id in one.name]
         kinds = {one.kind for one in found}
-        assert kinds == ({"bridge", "disk"} if when == "before" else {"bridge", "machine"})
+        assert kinds == {"folder", "bridge", "disk" if when == "before" else "machine"}
         gc.delete(None, tuple(found), machines=Libvirt())
-        assert [one for one in gc.leftovers(None, machines=Libvirt()) if run_id in one.name] == []
+        assert [one for one in gc.leftovers(None, machines=Libvirt()) if one.run_id == run_id or run_id in one.name] == []
     for disk in set(libvirt.POOL_FOLDER.glob("artifacts-*")) - before:
         disk.unlink()
