@@ -37,6 +37,27 @@ class Owner:
         return bool(self.started) and started(self.pid, root=root) == self.started
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Whose the things of one cell in one slot are: the labels they carry, and how their names begin."""
+
+    owner: Owner
+    cell: str
+    slot: int
+
+    def labels(self) -> dict[str, str]:
+        """What each of them carries."""
+        return {**self.owner.labels(), CELL: self.cell, SLOT: str(self.slot)}
+
+    def is_on(self, labels: Mapping[str, str]) -> bool:
+        """Whether something with `labels` is one of them."""
+        return self.labels().items() <= labels.items()
+
+    def name(self, thing: str) -> str:
+        """The name that one of them has on the host."""
+        return f"spraylab-{self.owner.run_id}-s{self.slot}-{thing}"
+
+
 def this_process(run_id: str) -> Owner:
     """Name this process as the owner of `run_id`."""
     return Owner(run_id=run_id, pid=os.getpid(), started=started(os.getpid()))

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from lab import access, cachedir, fidelity, imagestore, memory, nodeimage, slots, snapshot
+from lab import access, enginenodes, fidelity, imagestore, nodeimage, slots, snapshot
 from lab.access import Access
 from lab.command import ssh
 from lab.container import NodeSpec
 from lab.containernode import entry_env, mounts
 from lab.deadline import until
 from lab.engine import Engine
-from lab.errors import BedError, HostError
-from lab.host import HostFacts, NodeNeeds, cmdline, facts, node_needs
+from lab.errors import BedError
+from lab.host import cmdline, facts, node_needs
 from lab.model import Node, Site, Slot, Topology
-from lab.owner import CELL, OWNER, SLOT, this_process
+from lab.owner import Mark, this_process
 
 UP_LIMIT_S = 180.0  # to SSH on a node; 3 s is usual on 2 cores, over 60 s was seen where five nodes load images on a host with other work
 OFF_LIMIT_S = 60.0  # to an orderly end of all that runs on a node; 3 s is usual
@@ -37,36 +37,16 @@ class Containers:
     name = "containers"
     by_engine = True
 
+    room_bytes = staticmethod(enginenodes.room_bytes)
+    prepare = staticmethod(enginenodes.prepare)
+    has_kernel = staticmethod(enginenodes.has_kernel)
+    conditions = staticmethod(enginenodes.conditions)
+    needs = staticmethod(node_needs)
+
     @staticmethod
     def ready(_topologies: Sequence[Topology]) -> None:
         """Raise HostError without root."""
-        if not facts().is_root:
-            why = "this process runs as another user; nodes are privileged containers"
-            raise HostError("container nodes need root", why, "run it with sudo")
-
-    @staticmethod
-    def room_bytes() -> int:
-        """Room for the node image, where it is not made yet."""
-        return 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
-
-    @staticmethod
-    def prepare(*, say: Callable[[str], None] = lambda _: None) -> None:
-        """Nothing: the engine gets the node image when nodes come up."""
-
-    @staticmethod
-    def has_kernel(option: str, *, module: str) -> bool:
-        """Whether the host's kernel, which the nodes share, offers it."""
-        return facts().has_kernel(option, module=module)
-
-    @staticmethod
-    def conditions() -> tuple[str, ...]:
-        """None: the host's facts tell all."""
-        return ()
-
-    @staticmethod
-    def needs(seen: HostFacts) -> NodeNeeds:
-        """What the host, whose kernel the nodes share, asks of them."""
-        return node_needs(seen)
+        enginenodes.see_root("container nodes")
 
     def __init__(
         self,
@@ -93,15 +73,15 @@ class Containers:
 
     def up(self) -> Site:
         """Nodes with systemd and SSH, control planes first, the client last. Raises BedError; `down` removes what it made."""
-        self._held = slots.hold(self._wanted, (*slots.of_host(), *self._networks()))
+        self._held = slots.hold(self._wanted, (*slots.of_host(), *enginenodes.networks(self._engine)))
         image = nodeimage.ensure(self._engine, say=self._say)
         site = self._open(self._held.slot)
         volumes = self._with_images(site, image)
-        return self._boot(site, images={node.name: image for node in site.nodes}, labels=self._labels(), volumes=volumes)
+        return self._boot(site, images={node.name: image for node in site.nodes}, labels=self._mark().labels(), volumes=volumes)
 
     def _with_images(self, site: Site, image: str) -> dict[str, str]:
         """Node -> volume for its /var, the images of the artifacts unpacked in it; none where the artifacts have no images."""
-        name, labels = self._thing("images"), self._labels()
+        name, labels = self._thing("images"), self._mark().labels()
         store = imagestore.ensure(self._engine, image=image, artifacts=self._artifacts, name=name, labels=labels, say=self._say)
         if store is None:
             return {}
@@ -113,7 +93,7 @@ class Containers:
     def _open(self, place: Slot) -> Site:
         """The network in `place` and the way to the nodes that will stand there."""
         nodes = slots.layout(self._topology, place)
-        net, labels = self._thing("net"), self._labels()
+        net, labels = self._thing("net"), self._mark().labels()
         self._engine.make_network(net, subnet=place.subnet, gateway=place.gateway, labels=labels, internal=not self._outward)
         self._access = access.make(nodes, folder=self._folder, run_id=self._owner.run_id)
         self._site = Site(nodes=nodes, slot=place, ssh_config=self._access.config)
@@ -150,9 +130,7 @@ class Containers:
             self._access = None
         if self._held is None:
             return
-        for network in self._engine.networks(f"{OWNER}={self._owner.run_id}"):
-            if self._labels().items() <= network.labels.items():
-                self._engine.remove_network(network.name)
+        enginenodes.remove_network(self._engine, self._mark())
         self._held.release()
         self._held = self._site = None
 
@@ -212,49 +190,37 @@ class Containers:
             why = f"it was made of {there.topology} in slot {there.slot}, this bed is {self._topology} in slot {mine}"
             raise BedError(f"the snapshot {key} does not fit this bed", why, "name that slot, or make the nodes anew: up")
         if self._held is None:
-            self._held = slots.hold(there.slot, (*slots.of_host(), *self._networks()))
+            self._held = slots.hold(there.slot, (*slots.of_host(), *enginenodes.networks(self._engine)))
         site = self._site or self._open(self._held.slot)
         self._remove_nodes()
         volumes = {node.name: self._thing(f"{node.name}-var") for node in site.nodes}
         for node, volume in volumes.items():
-            snapshot.lay_out(self._engine, there, node, volume=volume, labels=self._labels())
-        return self._boot(site, images=there.images, labels={**self._labels(), snapshot.SNAPSHOT: key}, volumes=volumes)
+            snapshot.lay_out(self._engine, there, node, volume=volume, labels=self._mark().labels())
+        return self._boot(site, images=there.images, labels={**self._mark().labels(), snapshot.SNAPSHOT: key}, volumes=volumes)
 
     def memory_mib(self, node: Node) -> float:
         """Memory that `node` could not do without now, in MiB; 0 when it is off."""
-        pid = self._engine.first_pid(self._thing(node.name))
-        return memory.used_mib(pid) if pid else 0.0
+        return enginenodes.memory_mib(self._engine, self._thing(node.name))
 
     def limits(self) -> tuple[str, ...]:
         """What these nodes cannot show on this host, in whole sentences."""
         return fidelity.sentences(self.name, facts(), engine=self._engine.name)
 
-    def _labels(self) -> dict[str, str]:
-        number = self._held.slot.number if self._held else 0
-        return {**self._owner.labels(), CELL: self._cell_id, SLOT: str(number)}
+    def _mark(self) -> Mark:
+        return Mark(owner=self._owner, cell=self._cell_id, slot=self._held.slot.number if self._held else 0)
 
     def _remove_nodes(self) -> None:
         """Remove connections, containers and volumes; what else this run has in other slots stays."""
         for node in self._site.nodes if self._site else ():
             self._hang_up(node)
-        label, mine = f"{OWNER}={self._owner.run_id}", self._labels().items()
-        for container in self._engine.containers(label):
-            if mine <= container.labels.items():
-                self._engine.remove_container(container.name)
-        for volume in self._engine.volumes(label):
-            if mine <= volume.labels.items():
-                self._engine.remove_volume(volume.name)
+        enginenodes.remove(self._engine, self._mark())
 
     def _hang_up(self, node: Node) -> None:
         if self._access:
             self._access.hang_up(node)
 
-    def _networks(self) -> tuple[tuple[str, str], ...]:
-        return tuple((subnet, f"network {network.name}") for network in self._engine.networks() for subnet in network.subnets)
-
     def _thing(self, name: str) -> str:
-        number = self._held.slot.number if self._held else 0
-        return f"spraylab-{self._owner.run_id}-s{number}-{name}"
+        return self._mark().name(name)
 
     def _await(self, site: Site, node: Node) -> None:
         # Asked before its entry script gave it its MAC, a node would stand under another one in the host's table for half a minute.

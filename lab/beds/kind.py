@@ -8,16 +8,15 @@ from threading import Event
 
 from lab import (
     access,
-    cachedir,
     component,
     containernode,
+    enginenodes,
     fidelity,
     installer,
     kindcluster,
     kindimage,
     kindsteps,
     kindway,
-    memory,
     nodeimage,
     release,
     slots,
@@ -27,14 +26,14 @@ from lab.command import ssh
 from lab.container import NodeSpec
 from lab.deadline import now_s, ticks_s, until
 from lab.engine import Engine
-from lab.errors import BedError, HostError
-from lab.host import HostFacts, NodeNeeds, facts, node_needs
+from lab.errors import BedError
+from lab.host import NodeNeeds, facts, node_needs
 from lab.installer import OnEvent
 from lab.kindcluster import Place
 from lab.kindrun import Creation
 from lab.kindsteps import steps
 from lab.model import API_PORT, Cell, Completed, Node, Site, Stage, StageRun, TaskEvent, Topology
-from lab.owner import CELL, OWNER, SLOT, make_folder, this_process
+from lab.owner import Mark, make_folder, this_process
 
 UP_LIMIT_S = 180.0  # to SSH on a node, and to kubeadm at the gate; 10 s is usual on 2 cores
 ASK_LIMIT_S = 5.0  # one try
@@ -56,36 +55,16 @@ class Kind:
     init_tasks = (kindcluster.init().task,)
     full = kindcluster.full()
 
+    room_bytes = staticmethod(enginenodes.room_bytes)
+    prepare = staticmethod(enginenodes.prepare)
+    has_kernel = staticmethod(enginenodes.has_kernel)
+    conditions = staticmethod(enginenodes.conditions)
+    needs = staticmethod(node_needs)
+
     @staticmethod
     def ready(_topologies: Sequence[Topology]) -> None:
         """Raise HostError without root."""
-        if not facts().is_root:
-            why = "this process runs as another user; nodes of kind are privileged containers"
-            raise HostError("nodes of the bed kind need root", why, "run it with sudo")
-
-    @staticmethod
-    def room_bytes() -> int:
-        """Room for the root of a node, where it is not made yet."""
-        return 0 if cachedir.entry(nodeimage.KIND, nodeimage.key()) else nodeimage.NEEDED_BYTES
-
-    @staticmethod
-    def prepare(*, say: Callable[[str], None] = lambda _: None) -> None:
-        """Nothing: the engine gets the node images when nodes come up."""
-
-    @staticmethod
-    def has_kernel(option: str, *, module: str) -> bool:
-        """Whether the host's kernel, which the nodes share, offers it."""
-        return facts().has_kernel(option, module=module)
-
-    @staticmethod
-    def conditions() -> tuple[str, ...]:
-        """None: the host's facts tell all."""
-        return ()
-
-    @staticmethod
-    def needs(seen: HostFacts) -> NodeNeeds:
-        """What the host, whose kernel the nodes share, asks of them."""
-        return node_needs(seen)
+        enginenodes.see_root("nodes of the bed kind")
 
     def __init__(
         self,
@@ -120,12 +99,12 @@ class Kind:
         """Nodes with systemd and SSH, kubeadm held back, and the client. Raises BedError; `down` removes what it made."""
         if self._topology.control_planes > 1:
             raise BedError(f"kind makes no nodes for {self._topology}", kindcluster.LOAD_BALANCER, "ask another bed: --bed containers")
-        self._held = slots.hold(self._wanted, (*slots.of_host(), *self._networks()))
+        self._held = slots.hold(self._wanted, (*slots.of_host(), *enginenodes.networks(self._engine)))
         needs, program = node_needs(facts()), component.build(("kind",))["kind"] / "bin" / "kind"
         images = nodeimage.ensure(self._engine, say=self._say), kindimage.ensure(self._engine, needs, say=self._say)
         place = self._held.slot
         nodes = slots.layout(self._topology, place)
-        self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=self._labels())
+        self._engine.make_network(self._thing("net"), subnet=place.subnet, gateway=place.gateway, labels=self._mark().labels())
         self._access = access.make(nodes, folder=self._folder, run_id=self._owner.run_id)
         site = Site(nodes=nodes, slot=place, ssh_config=self._access.config)
         self._nodes, self._names = nodes, kindway.named(site, self._thing("kind"))
@@ -178,8 +157,7 @@ class Kind:
 
     def memory_mib(self, node: Node) -> float:
         """Memory that `node` could not do without now, in MiB; 0 when it is off."""
-        pid = self._engine.first_pid(self._container(node))
-        return memory.used_mib(pid) if pid else 0.0
+        return enginenodes.memory_mib(self._engine, self._container(node))
 
     def limits(self) -> tuple[str, ...]:
         """What these nodes cannot show on this host, in whole sentences."""
@@ -194,7 +172,7 @@ class Kind:
                 image=image,
                 network=self._thing("net"),
                 address=client.address,
-                labels=self._labels(),
+                labels=self._mark().labels(),
                 env=containernode.entry_env(client, site.slot, public_key=key, needs=needs),
                 mounts=containernode.mounts(client, self._artifacts),
                 nameserver=site.slot.client,
@@ -209,7 +187,7 @@ class Kind:
             site,
             engine=self._engine.name,
             cluster=self._thing("kind"),
-            labels=self._labels(),
+            labels=self._mark().labels(),
             public_key=key,
             kube_version=self._cell.kube_version,
             needs=needs,
@@ -258,13 +236,11 @@ class Kind:
                 "kind did not come as far as kubeadm init", _last(creation.over()), "`spraylab doctor` shows what this host lacks"
             )
 
-    def _labels(self) -> dict[str, str]:
-        number = self._held.slot.number if self._held else 0
-        return {**self._owner.labels(), CELL: self._cell_id, SLOT: str(number)}
+    def _mark(self) -> Mark:
+        return Mark(owner=self._owner, cell=self._cell_id, slot=self._held.slot.number if self._held else 0)
 
     def _thing(self, name: str) -> str:
-        number = self._held.slot.number if self._held else 0
-        return f"spraylab-{self._owner.run_id}-s{number}-{name}"
+        return self._mark().name(name)
 
     def _container(self, node: Node) -> str:
         """The name of its container."""
@@ -275,19 +251,8 @@ class Kind:
         for node in self._nodes:
             if self._access:
                 self._access.hang_up(node)
-        label, mine = f"{OWNER}={self._owner.run_id}", self._labels().items()
-        for container in self._engine.containers(label):
-            if mine <= container.labels.items():
-                self._engine.remove_container(container.name)
-        for volume in self._engine.volumes(label):
-            if mine <= volume.labels.items():
-                self._engine.remove_volume(volume.name)
-        for network in self._engine.networks(label):
-            if mine <= network.labels.items():
-                self._engine.remove_network(network.name)
-
-    def _networks(self) -> tuple[tuple[str, str], ...]:
-        return tuple((subnet, f"network {network.name}") for network in self._engine.networks() for subnet in network.subnets)
+        enginenodes.remove(self._engine, self._mark())
+        enginenodes.remove_network(self._engine, self._mark())
 
 
 def _last(done: Completed | None) -> str:

@@ -18,7 +18,7 @@ from lab.host import HostFacts, NodeNeeds, facts
 from lab.libvirt import POOL_FOLDER, Libvirt
 from lab.machines import Wanted
 from lab.model import Node, Site, Topology
-from lab.owner import CELL, SLOT, this_process
+from lab.owner import Mark, this_process
 
 LIST = "machines.json"  # in the cell's folder: what the Vagrantfile reads
 UP_LIMIT_S = 300.0  # from Vagrant's answer to the lab's; at once, where nothing is wrong
@@ -211,7 +211,7 @@ class Vagrant:
         wanted = Wanted(
             box=self._box,
             prefix=self._thing(""),
-            labels=self._labels(),
+            labels=self._mark().labels(),
             key=reached.control / "key",
             public_key=reached.public_key,
             network=self._thing("net"),
@@ -219,7 +219,7 @@ class Vagrant:
         )
         if self._box.provider == "libvirt":
             macs = {node.name: slots.mac_of(node.address) for node in site.nodes}
-            self._libvirt.make_network(wanted.network, site.slot, site.nodes, macs=macs, labels=self._labels())
+            self._libvirt.make_network(wanted.network, site.slot, site.nodes, macs=macs, labels=self._mark().labels())
         if not self._box.built:
             return machines.public(site, wanted, prepare=PREPARE)
         built = box.ensure()
@@ -242,12 +242,12 @@ class Vagrant:
         """What Vagrant left of this cell, were it killed in the middle; on libvirt alone, for there the lab knows whose a thing is."""
         if self._box.provider != "libvirt":
             return
-        mine = self._labels().items()
+        mark = self._mark()
         for machine in self._libvirt.machines():
-            if mine <= machine.labels.items():
+            if mark.is_on(machine.labels):
                 self._libvirt.remove_machine(machine)
         for network in self._libvirt.networks():
-            if mine <= network.labels.items():
+            if mark.is_on(network.labels):
                 self._libvirt.remove_network(network.name)
         for disk in POOL_FOLDER.glob(f"{self._thing('')}*"):
             disk.unlink(missing_ok=True)
@@ -272,13 +272,11 @@ class Vagrant:
         there = self._libvirt.networks() if self._box.provider == "libvirt" else ()
         return tuple((subnet, f"libvirt's network {network.name}") for network in there for subnet in network.subnets)
 
-    def _labels(self) -> dict[str, str]:
-        number = self._held.slot.number if self._held else 0
-        return {**self._owner.labels(), CELL: self._cell_id, SLOT: str(number)}
+    def _mark(self) -> Mark:
+        return Mark(owner=self._owner, cell=self._cell_id, slot=self._held.slot.number if self._held else 0)
 
     def _thing(self, name: str) -> str:
-        number = self._held.slot.number if self._held else 0
-        return f"spraylab-{self._owner.run_id}-s{number}-{name}"
+        return self._mark().name(name)
 
     def _hang_up(self, node: Node) -> None:
         if self._access:
