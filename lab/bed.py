@@ -92,6 +92,15 @@ class Outward(Protocol):
 
 
 @runtime_checkable
+class Restocks(Protocol):
+    """An ability that a bed may have: what reset.yml takes of what nodes were made with can be had again."""
+
+    def restock(self) -> None:
+        """Give the nodes that are up their container engine's images back. Raises BedError."""
+        ...
+
+
+@runtime_checkable
 class Installs(Protocol):
     """An ability that a bed may have: it brings an installer of its own, in place of Ansible and playbooks.
 
@@ -162,6 +171,11 @@ class Kind(Protocol):
 def outward(name: str) -> bool:
     """Whether nodes of the bed `name` can be let out."""
     return hasattr(find(name), Outward.reach_out.__name__)
+
+
+def restocks(name: str) -> bool:
+    """Whether nodes of the bed `name` can be installed again after reset.yml."""
+    return hasattr(find(name), Restocks.restock.__name__)
 
 
 def let_out(bed: Bed) -> None:

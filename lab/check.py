@@ -26,6 +26,8 @@ SETTLE_S = 60.0  # in which the first look of all checks together must come true
 PODS_SETTLE_S = 90.0
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
 COMMAND_LIMIT_S = 20.0  # of one command of a check
+ANSWER_S = 5.0  # for one answer over HTTP
+API_S = 10.0  # for one answer of the API to kubectl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +50,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What checks are asked of: a cell, and the addons that are on by now."""
+    """What checks are asked of: a cell, and the addons that are on by now. `cluster`: whether there is to be one; after a reset not."""
 
     cell: Cell
     on: tuple[str, ...]
+    cluster: bool = True
 
     @property
     def certificates(self) -> str:
@@ -87,13 +90,17 @@ class Target:
     def kubectl(self, command: str, *args: str, stdin: str = "") -> Said:
         """What kubectl says on the first control plane, by the API server of that node alone: no VIP and no Service stand in between."""
         first = self.site.control_planes[0]
-        line = f"kubectl --kubeconfig {ADMIN_CONF} --server https://{first.address}:{self.site.api_port} --request-timeout 10s {command}"
+        line = f"kubectl --kubeconfig {ADMIN_CONF} --server https://{first.address}:{self.site.api_port} --request-timeout {API_S * self.site.pace:g}s {command}"
         return self.run("sh -c %s", f"printf %s {shlex.quote(stdin)} | {line}", node=first) if stdin else self.run(line, *args, node=first)
+
+    def get(self, url: str, *, node: Node | None = None) -> Said:
+        """What curl on `node`, or on the check's own, gets from `url`, whoever signed its certificate."""
+        return self.run(f"curl -sSk --max-time {ANSWER_S * self.site.pace:g} %s", url, node=node)
 
     def livez(self, address: str) -> Answer:
         """/livez of the API server at `address`, asked from the check's node."""
         url = f"https://{address}:{self.site.api_port}/livez"
-        done = self.run("curl -sSk --max-time 5 %s", url)
+        done = self.get(url)
         return Answer(ok=done.rc == 0 and done.text == "ok", said=f"{url} says {done.text or 'nothing'}")
 
     def text_of(self, path: str, *, node: Node) -> str:
@@ -116,7 +123,7 @@ class Shared:
 class Check:
     """One assertion. `on`: the nodes it runs on, `member` all of the cluster; `lacks`: why it does not apply, or nothing; `look`: asks
     once; `uses`: what must be on the cluster for it; `apart_s`: seconds between its two looks, at least; `settle_s`: after the
-    installer, until the first is true."""
+    installer, until the first is true; `cluster`: it asks something of a cluster, else whether one is gone."""
 
     name: str
     on: Role | Literal["member"]
@@ -125,6 +132,7 @@ class Check:
     uses: Shared | None = None
     apart_s: float = BETWEEN_S
     settle_s: float = SETTLE_S
+    cluster: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +164,7 @@ def run_all(
     site: Site,
     *,
     addons: tuple[str, ...],
+    cluster: bool = True,
     on_result: Callable[[CheckResult], None],
     variables: Mapping[str, object] = MappingProxyType({}),
     checks: tuple[Check, ...] | None = None,
@@ -164,13 +173,14 @@ def run_all(
 ) -> tuple[CheckResult, ...]:
     """Every check on every node it is for, with `addons` on; `on_result` is told each result once both looks are taken.
 
-    variables: what the installer was told last.
-    A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
+    cluster: whether there is to be one, else only those are asked that look whether it is gone; variables: what the installer was told
+    last. A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
     settle_s: the most that any check is given, on nodes of the usual pace.
     """
-    scope = Scope(cell=cell, on=addons)
+    scope = Scope(cell=cell, on=addons, cluster=cluster)
     there = targets(scope, site, variables=variables)
-    asked = [(one, target) for one in checks or everything() for target in there if is_for(one, target.node)]
+    of_scope = [one for one in checks or everything() if one.cluster == cluster]
+    asked = [(one, target) for one in of_scope for target in there if is_for(one, target.node)]
     results: dict[tuple[str, str], CheckResult] = {}
 
     def told(result: CheckResult) -> None:
@@ -199,9 +209,9 @@ def _looked(
         }
         for one, target in sorted(applies, key=lambda asked: asked[0].apart_s):
             before = first[one.name, target.node.name]
-            sleep(max(0.0, before.at_s + one.apart_s - ticks_s()))
+            sleep(max(0.0, before.at_s + one.apart_s * pace - ticks_s()))
             again, again_s = _look(one, target)
-            told(_result(one, target, before, again, duration_s=before.took_s + again_s))
+            told(_result(one, target, before, again, apart_s=one.apart_s * pace, duration_s=before.took_s + again_s))
     finally:
         for uses, target in shared.values():
             uses.remove(target)
@@ -249,9 +259,9 @@ def _look(check: Check, target: Target) -> tuple[Answer, float]:
     return answer, ticks_s() - began_s
 
 
-def _result(check: Check, target: Target, look: _Look, second: Answer, *, duration_s: float) -> CheckResult:
+def _result(check: Check, target: Target, look: _Look, second: Answer, *, apart_s: float, duration_s: float) -> CheckResult:
     first = look.answer
-    said = first.said if first.said == second.said else f"{first.said}; {check.apart_s:.0f} s later: {second.said}"
+    said = first.said if first.said == second.said else f"{first.said}; {apart_s:.0f} s later: {second.said}"
     said += f" (true after {look.settled_s:.0f} s)" if look.settled_s and first.ok else ""
     outcome = Outcome.PASS
     if first.ok is False or second.ok is False:

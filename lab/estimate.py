@@ -13,8 +13,11 @@ from lab.matrix import GREEN
 from lab.model import Cell, Outcome, Topology
 from lab.schedule import Need, forecast_s
 
-STAGE_S = 75.0  # install, checks and evidence of a stage on 2 cores, where no journal tells
+# Install, checks and evidence of a stage on 2 cores, where no journal tells; by what installs.
+STAGE_S: Mapping[str, float] = {"replica": 75.0, "kubespray": 210.0, "kind": 120.0}
 NODES_S = 6.0  # from nothing to SSH, and away again
+EMULATED = 7.0  # how many times longer a stage takes on emulated machines
+EMULATED_NODES_S = 90.0
 MEMORY_MIB: Mapping[str, float] = {"control-plane": 1400, "worker": 700, "client": 60}  # measured with all three addons, and some room
 CORES: Mapping[str, float] = {"control-plane": 0.9, "worker": 0.4}  # that a node keeps busy on average while its cell runs
 
@@ -31,10 +34,11 @@ class Took:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """`by_cell`: cell id -> its last stage; `by_kind`: (bed, topology, addons it turns on) -> mean seconds of all such stages."""
+    """`by_cell`: cell id -> its last stage; `by_kind`: (what installs, bed, topology, addons it turns on) -> mean seconds of all such
+    stages."""
 
     by_cell: Mapping[str, Took] = field(default_factory=dict)
-    by_kind: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    by_kind: Mapping[tuple[str, str, str, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +52,20 @@ class Expected:
 def learn(lines: Iterable[Line]) -> Known:
     """What journals tell, oldest line first."""
     by_cell: dict[str, Took] = {}
-    of_kind: dict[tuple[str, str, str], list[float]] = {}
+    of_kind: dict[tuple[str, str, str, str], list[float]] = {}
     for line in lines:
         if line.kind == JUDGED and line.duration_s is not None:
             at = str(line.more.get("at", ""))
             by_cell[at] = Took(seconds=line.duration_s, green=Outcome[line.name] in GREEN)
-            kind = str(line.more.get("bed", "containers")), str(line.more.get("topology", "")), str(line.more.get("stage", ""))
+            seen = str(line.more.get("bed", "containers")), str(line.more.get("topology", "")), str(line.more.get("stage", ""))
+            kind = at.partition("-")[0], *seen  # what installs is the first word of a cell's id
             of_kind.setdefault(kind, []).append(line.duration_s)
     return Known(by_cell=by_cell, by_kind={kind: fmean(seconds) for kind, seconds in of_kind.items()})
 
 
 def expected(course: Course, known: Known) -> Expected:
     """How long `course` will take, up to the stage that was red last time."""
-    seconds, sure = NODES_S, True
+    seconds, sure = EMULATED_NODES_S if _emulated(course.longest) else NODES_S, True
     for cell in prefixes(course.longest):
         took = known.by_cell.get(cell.id)
         seconds += stage_s(cell, took, known)
@@ -72,8 +77,14 @@ def expected(course: Course, known: Known) -> Expected:
 
 def stage_s(cell: Cell, took: Took | None, known: Known) -> float:
     """How long the last stage of `cell` will take. took: what is known of just this cell."""
-    kind = cell.bed, str(cell.topology), "+".join(cell.ordering[-1]) or "base"
-    return took.seconds if took else known.by_kind.get(kind, STAGE_S)
+    if took:
+        return took.seconds
+    unseen_s = STAGE_S[cell.ref.source] * (EMULATED if _emulated(cell) else 1)
+    return known.by_kind.get((cell.ref.source, cell.bed, str(cell.topology), "+".join(cell.ordering[-1]) or "base"), unseen_s)
+
+
+def _emulated(cell: Cell) -> bool:
+    return "emulated" in bed.find(cell.bed).conditions()
 
 
 def need(topology: Topology, *, on: str = "containers") -> Need:

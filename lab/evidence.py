@@ -29,6 +29,7 @@ PROBES = Path(__file__).parent / "data" / "probes.yaml"
 INDEX = "facts.json"
 LAB = "lab"  # the node that facts of the lab itself stand under
 NOT_FOUND_RC = 127  # what a shell returns for a program that is not there
+WAITS_S = {"CONNECT_S": 1, "ANSWER_S": 3, "API_S": 5}  # what probes may wait for one answer, under the names that their commands use
 OVERHEAD_S = 20.0  # to reach the node at all, and to start all probes on a busy one
 
 
@@ -107,7 +108,9 @@ def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fac
 
 def _script(site: Site, node: Node, asked: Mapping[str, ProbeSchema], token: str) -> str:
     """All probes at once, for most of them wait; then what each said, between lines with the token, and its exit code."""
-    lines = [f"export NODE={node.address} VIP={site.slot.vip} PORT={site.api_port} INTERFACE={node.interface}", "said=$(mktemp -d)"]
+    waits = " ".join(f"{name}={seconds * site.pace:g}" for name, seconds in WAITS_S.items())
+    lines = [f"export NODE={node.address} VIP={site.slot.vip} PORT={site.api_port} INTERFACE={node.interface} {waits}"]
+    lines.append("said=$(mktemp -d)")
     for name, probe in asked.items():
         limited = f"timeout -k 1 {probe.limit_s * site.pace:g} sh -c {shlex.quote(probe.command)}"
         lines.append(f"{{ {limited} >$said/{name} 2>&1; echo $? >$said/{name}.rc; }} &")

@@ -13,6 +13,7 @@ Role = Literal["control-plane", "worker", "client"]
 Source = Literal["replica", "kubespray", "kind"]
 Blames = Literal["product", "infrastructure"]
 API_PORT = 6443  # kube_apiserver_port of every release
+RESET = "reset.yml"  # the playbook after which there is no cluster
 
 
 class Outcome(IntEnum):

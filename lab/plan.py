@@ -8,7 +8,7 @@ from lab import deviation, fileserver
 from lab.datafile import dump_yaml, load_yaml
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
-from lab.model import ADDONS, Cell, Deviation, Endpoint, Stage
+from lab.model import ADDONS, RESET, Cell, Deviation, Endpoint, Stage
 from lab.notation import Ordering, act_of, version_of
 from lab.release import Release, load
 from lab.supply import Supply
@@ -27,7 +27,7 @@ ADDON_VARIABLES: Mapping[str, Mapping[str, object]] = {
 }
 NETWORK_ADDONS = frozenset({"cilium"})
 OWN = Supply()
-PLAYBOOKS: Mapping[str, str] = {"": "cluster.yml", "reset": "reset.yml", "upgrade": "upgrade-cluster.yml"}  # by what a stage does
+PLAYBOOKS: Mapping[str, str] = {"": "cluster.yml", "reset": RESET, "upgrade": "upgrade-cluster.yml"}  # by what a stage does
 ASKED_OF: Mapping[str, Mapping[str, object]] = {"reset": {"reset_confirmation": True}}
 ASKED_FOR = "the run asks for this version (--component)"
 DEPARTS = "departs from the release: "  # how the reason of a variable begins that is not the release's own

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab import inventory, ranges
 from lab.datafile import Schema, read
-from lab.model import Cell, Prediction, Site, Stage
+from lab.model import RESET, Cell, Prediction, Site, Stage
 from lab.ranges import Range
 from lab.release import Release, numbers
 
@@ -108,7 +108,7 @@ def predict(cell: Cell, release: Release, stages: Iterable[Stage], site: Site) -
     """
     found: dict[tuple[str, str], Prediction] = {}
     for stage in stages:
-        if stage.playbook == "reset.yml":
+        if stage.playbook == RESET:
             continue  # installs nothing
         look = Look(cell=cell, release=release, stage=stage, site=site, told={**release.defaults, **inventory.variables(stage, site)})
         for rule in rules():

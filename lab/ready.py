@@ -99,11 +99,10 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     """Raise the LabError that would stop `cells` from running on this host; makes nothing but what the cache lacks of
     Go, of the files of kubespray's refs and of their Ansible; `say` is told of those."""
     wanted = tuple(cells)
-    if reset := [cell.id for cell in wanted if any(act_of(stage) == "reset" for stage in cell.ordering)]:
-        why = "reset.yml takes the container engine and the images away that container nodes are made with, and nothing gives them back yet"
-        raise ScenarioError(
-            f"cell {reset[0]!r} cannot be run", why, "`spraylab plan --stages` and `spraylab inventory` tell how to by hand"
-        )
+    reset = [cell for cell in wanted if any(act_of(stage) == "reset" for stage in cell.ordering)]
+    if stuck := [cell for cell in reset if not bed.restocks(cell.bed)]:
+        why = f"reset.yml takes away the images that nodes of the bed {stuck[0].bed} are made with, and nothing gives them back"
+        raise ScenarioError(f"cell {stuck[0].id!r} cannot be run", why, "--bed containers can, or by hand: `spraylab plan --stages`")
     fetching = [cell for cell in wanted if options.supply.of(cell.ref) == "upstream"]
     if inside := sorted({cell.bed for cell in fetching if not bed.outward(cell.bed)}):
         why = f"nodes of the bed {', '.join(inside)} reach one another alone"

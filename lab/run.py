@@ -23,12 +23,11 @@ from lab import (
     disturbance,
     evidence,
     fidelity,
-    fileserver,
+    groundwork,
     host,
     hostload,
     installer,
     inventory,
-    network,
     plan,
     playbooks,
     preflight,
@@ -46,7 +45,7 @@ from lab.errors import LabError, ScenarioError
 from lab.hostload import HostLoad
 from lab.journal import JUDGED, Journal, Line
 from lab.matrix import GREEN, CellResult
-from lab.model import Cell, CheckResult, Outcome, Site, Stage, Verdict
+from lab.model import RESET, Cell, CheckResult, Outcome, Site, Stage, Verdict
 from lab.over import Over
 from lab.result import CELLS, Seen
 from lab.stagerun import Installer, Reporter, run_stage
@@ -141,12 +140,11 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
         by = _installer(cell, source, nodes)
         site = replace(site, api_port=inventory.api_port(stages[0]))
         seen.predicted = {one.id: preflight.predict(one, facts, stages[: len(one.ordering)], site) for one in of.cells}
-        if plan.has_plain_network(cell, stages[0].addons):
-            network.place(site)
-        if plan.serves_files(cell, supply):
-            fileserver.place(site)
         for stage in stages:
             lab.over.check()
+            if groundwork.due(stages, stage):
+                with lab.journal.step(cell.id, "groundwork"):
+                    groundwork.lay(cell, stage, site=site, nodes=nodes, supply=supply)
             judged = _judged(of, stage, lab, seen, site=site, nodes=nodes, by=by)
             seen.red = judged.outcome not in GREEN
             if (ends := of.judged_at(stage.index + 1)) is not None:
@@ -191,7 +189,8 @@ def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, n
     def told(result: CheckResult) -> None:
         _checked(tell, fidelity.noted(result, less))
 
-    results = check.run_all(cell, site, addons=stage.addons, on_result=told, variables=variables)
+    cluster = stage.playbook != RESET
+    results = check.run_all(cell, site, addons=stage.addons, cluster=cluster, on_result=told, variables=variables)
     results = tuple(fidelity.noted(one, less) for one in results)
     if nodes is None:
         return results

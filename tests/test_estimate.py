@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import pytest
 
 from lab import emulation, estimate
 from lab.course import Course, courses
-from lab.estimate import NODES_S, STAGE_S, Forecast, Known, Took
+from lab.estimate import EMULATED, EMULATED_NODES_S, NODES_S, Forecast, Known, Took
 from lab.journal import JUDGED, Line
 from lab.model import Topology
 from lab.schedule import Need
 from tests import made
 
 SHORT, LONG = made.cell("metallb"), made.cell("metallb > kube-vip")
+STAGE_S = estimate.STAGE_S["replica"]
 HOST = Need(memory_mib=8000, cores=2, inotify=100)
 
 
@@ -17,8 +20,13 @@ def course(*cells: object) -> Course:
     return one
 
 
-def line(at: str, seconds: float, outcome: str = "PASS", *, stage: str = "metallb") -> Line:
-    return Line(at_s=1.0, kind=JUDGED, name=outcome, duration_s=seconds, more={"at": at, "topology": "1cp", "stage": stage})
+def course_of(ref: str) -> Course:
+    (one,) = courses([made.cell("metallb", ref=ref)])
+    return one
+
+
+def line(at: str, seconds: float, outcome: str = "PASS", *, stage: str = "metallb", bed: str = "containers") -> Line:
+    return Line(at_s=1.0, kind=JUDGED, name=outcome, duration_s=seconds, more={"at": at, "topology": "1cp", "stage": stage, "bed": bed})
 
 
 def test_a_course_takes_what_its_stages_took_last_time() -> None:
@@ -33,11 +41,18 @@ def test_what_comes_behind_a_red_stage_takes_no_time() -> None:
 
 
 def test_a_stage_that_was_never_run_takes_what_the_like_of_it_took_and_is_a_guess() -> None:
-    known = estimate.learn([line("another cell", 40), line("a third", 60)])
+    known = estimate.learn([line("replica-v1", 40), line("replica-v2", 60), line("kubespray-v2", 600), line("replica-v3", 900, bed="vagrant")])
     will = estimate.expected(course("metallb"), known)
     assert (will.seconds, will.sure) == (NODES_S + 50, False)
     assert estimate.expected(course("metallb"), Known()).seconds == NODES_S + STAGE_S
     assert estimate.stage_s(SHORT, Took(seconds=7, green=True), Known()) == 7
+
+
+def test_what_was_never_run_takes_longer_by_kubespray_and_on_emulated_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulation, "accelerated", lambda: False)
+    by_kubespray, (on_machines,) = course_of("kubespray@v2.25.1"), courses([replace(SHORT, bed="vagrant")])
+    assert estimate.expected(by_kubespray, Known()).seconds == NODES_S + estimate.STAGE_S["kubespray"]
+    assert estimate.expected(on_machines, Known()).seconds == EMULATED_NODES_S + STAGE_S * EMULATED
 
 
 @pytest.mark.parametrize(

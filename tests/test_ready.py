@@ -90,13 +90,13 @@ def test_what_is_asked_for_and_cannot_be_built_is_told_by_itself() -> None:
     assert ready.supply(None, ["kube-vip=v0.8.9"]).components == (("kube-vip", "v0.8.9"),)
 
 
-def test_a_reset_is_planned_and_not_run(tmp_path: Path) -> None:
+def test_a_reset_is_planned_everywhere_and_run_where_its_nodes_get_their_images_back(tmp_path: Path) -> None:
     cell = made.cell("kube-vip > reset", ref="kubespray@v2.25.1", kube_version="v1.29.5")
     ready.installable(cell)
     assert [stage.playbook for stage in ready.stages(cell)] == ["cluster.yml", "reset.yml"]
     assert ready.predicted(cell, ready.stages(cell)) == ()
-    with pytest.raises(ScenarioError, match=r"takes the container engine(.|\n)*spraylab plan --stages"):
-        ready.ready([cell], Options(runs=tmp_path / "runs"))
+    with pytest.raises(ScenarioError, match=r"bed vagrant are made with(.|\n)*--bed containers(.|\n)*spraylab plan --stages"):
+        ready.ready([replace(cell, bed="vagrant")], Options(runs=tmp_path / "runs"))
     assert list(tmp_path.iterdir()) == []
 
 

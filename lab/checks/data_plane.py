@@ -37,7 +37,7 @@ def _cluster_ip(target: Target) -> Answer:
     answer = _all(target, {f"http://{address}/": echo.NAME})
     if not answer.ok:
         return answer
-    done = target.run("curl -sS --max-time 3 http://%s/", address, node=target.site.control_planes[0])
+    done = target.get(f"http://{address}/", node=target.site.control_planes[0])
     ok = done.rc == 0 and done.text.startswith(echo.NAME)
     return Answer(ok=ok, said=answer.said if ok else f"from the node, http://{address}/ says {done.text or 'nothing'}")
 
@@ -46,7 +46,7 @@ def _node_port(target: Target) -> Answer:
     port = echo.of_service(target, "{.spec.ports[0].nodePort}")
     wrong = []
     for node in target.site.members:
-        done = target.run("curl -sS --max-time 3 http://%s:%s/", node.address, port)
+        done = target.get(f"http://{node.address}:{port}/")
         if done.rc != 0 or not done.text.startswith(echo.NAME):
             wrong.append(f"http://{node.address}:{port}/ says {done.text or 'nothing'}")
     return Answer(ok=not wrong, said="; ".join(wrong) or f"port {port} answers on every node")

@@ -30,7 +30,7 @@ def _through(policy: str, target: Target) -> Answer:
     pools = pool_texts(target.variables)
     if not ranges.holding(map(ranges.parse, pools), address):
         return Answer(ok=False, said=f"{address} is of no pool: {', '.join(pools) or 'there is none'}", state=address)
-    body = target.run("curl -sS --max-time 3 http://%s/", address)
+    body = target.get(f"http://{address}/")
     if body.rc != 0 or not body.text.startswith(f"{echo.NAME}-"):
         return Answer(ok=False, said=f"http://{address}/ says {body.text or 'nothing'}", state=address)
     macs = _macs(target, address)
@@ -40,25 +40,25 @@ def _through(policy: str, target: Target) -> Answer:
 
 def _released(target: Target) -> Answer:
     """A Service of its own, made and deleted: nobody answers ARP for its address any more, and while it was there, somebody did."""
-    began_s = ticks_s()
+    began_s, pace = ticks_s(), target.site.pace
     made = target.kubectl("apply -f -", stdin=json.dumps(echo.service(RELEASED, type="LoadBalancer")))
     if made.rc != 0:
         return Answer(ok=False, said=f"the Service cannot be made: {made.text}")
     try:
-        address = until(lambda: echo.of_service(target, ADDRESS, name=RELEASED), _is_address, limit_s=ADDRESS_LIMIT_S)
+        address = until(lambda: echo.of_service(target, ADDRESS, name=RELEASED), _is_address, limit_s=ADDRESS_LIMIT_S * pace)
         given_s = ticks_s() - began_s
-        held = until(lambda: _macs(target, address), bool, limit_s=ADDRESS_LIMIT_S) if _is_address(address) else ()
+        held = until(lambda: _macs(target, address), bool, limit_s=ADDRESS_LIMIT_S * pace) if _is_address(address) else ()
     finally:
         target.kubectl("-n %s delete service %s", echo.NAMESPACE, RELEASED)
     if not held:
         return Answer(ok=False, said=f"nobody answers ARP for {address}" if address else f"no address after {given_s:.0f} s")
-    left = until(lambda: _macs(target, address), lambda found: not found, limit_s=RELEASE_LIMIT_S)
+    left = until(lambda: _macs(target, address), lambda found: not found, limit_s=RELEASE_LIMIT_S * pace)
     said = f"{', '.join(left)} still answers for {address} of a deleted Service" if left else "released"
     return Answer(ok=not left, said=said, measured=(("address after s", round(given_s, 1)),))
 
 
 def _macs(target: Target, address: str) -> tuple[str, ...]:
-    done = target.run(f"arping -b -c 2 -w 2 -I {target.node.interface} %s", address)
+    done = target.run(f"arping -b -c 2 -w {2 * target.site.pace:.0f} -I {target.node.interface} %s", address)
     return tuple(sorted({mac.lower() for mac in _MAC.findall(done.text)}))
 
 

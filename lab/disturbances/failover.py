@@ -61,21 +61,21 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
     if len(holders) != 1:
         return f"the VIP is on {' and '.join(holders) or 'no node'} before anything is broken"
     lost = next(node for node in target.site.control_planes if node.name == holders[0])
-    ready, leader = _ready(target), _etcd_leader(target)
+    ready, leader, pace = _ready(target), _etcd_leader(target), target.site.pace
     with _sampling(target) as sampled:
         pause(LEAD_S)
         from_s = _clock(target)
         try:
             way.breaks(target, lost, power)
-            pause(WATCH_S)
+            pause(WATCH_S * pace)
             vip = target.site.slot.vip
-            until(lambda: target.livez(vip), lambda answer: answer.ok is True, limit_s=BACK_LIMIT_S)
+            until(lambda: target.livez(vip), lambda answer: answer.ok is True, limit_s=BACK_LIMIT_S * pace)
             to_s, holder = _clock(target), " and ".join(_holders(target, but=lost if way.needs_power else None)) or "nobody"
         finally:
             way.mends(target, lost, power)
         if way.needs_power:
             _start_sampler(target, lost, "address")
-        whole = until(lambda: _unwell(target, ready), lambda why: not why, limit_s=WHOLE_LIMIT_S)
+        whole = until(lambda: _unwell(target, ready), lambda why: not why, limit_s=WHOLE_LIMIT_S * pace)
         pause(LEAD_S)
         end_s = _clock(target)
         client, nodes = sampled()
@@ -178,7 +178,7 @@ def _sampling(target: Target) -> Iterator[Callable[[], tuple[tuple[outage.Sample
 
 def _start_sampler(target: Target, node: Node, what: str, *more: str) -> None:
     script = base64.b64encode(SAMPLER.read_bytes()).decode()
-    limit_s = WATCH_S + BACK_LIMIT_S + WHOLE_LIMIT_S + 60  # so that it ends even if nobody is there to end it
+    limit_s = (WATCH_S + BACK_LIMIT_S + WHOLE_LIMIT_S + 60) * target.site.pace  # so that it ends even if nobody is there to end it
     arguments = " ".join((what, f"{FOLDER}/samples", f"{limit_s:.0f}", target.site.slot.vip, *more))
     begin = f"mkdir -p {FOLDER} && echo {script} | base64 -d >{FOLDER}/sampler.py"
     start = f"systemd-run --quiet --collect --unit {UNIT} python3 {FOLDER}/sampler.py {arguments}"

@@ -1,0 +1,63 @@
+"""After reset.yml: whether a cluster is gone from the nodes that carried it, so that the next run begins from nothing."""
+
+import re
+
+from lab.check import Answer, Check, Scope, Target
+
+PROCESSES = ("kubelet", "etcd", "containerd-shim")  # every container has a shim; the kernel keeps 15 characters of a name
+FOLDERS = ("/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet", "/etc/cni/net.d")
+PORTS = (2379, 2380, 10250, 10257, 10259)  # etcd, kubelet, controller-manager, scheduler; the API's is the cell's
+INTERFACES = re.compile(r"^\d+: (cilium_\w+|lxc\w+|kube-ipvs0|nodelocaldns)", re.M)  # cni0 is of the lab's own network
+_PORT = re.compile(r":(\d+)$")
+
+
+def _always(_: Scope) -> str:
+    return ""
+
+
+def _processes(target: Target) -> Answer:
+    done = target.run("ps -eo comm=")
+    if done.rc != 0:
+        return Answer(ok=None, said=done.text)
+    left = sorted({line.strip() for line in done.text.splitlines()} & {name[:15] for name in PROCESSES})
+    return Answer(ok=not left, said=f"still running: {', '.join(left)}" if left else "no kubelet, no etcd and no container runs")
+
+
+def _folders(target: Target) -> Answer:
+    done = target.run("sh -c %s", f"find {' '.join(FOLDERS)} -type f 2>/dev/null; true")
+    left = done.text.splitlines()
+    return Answer(ok=not left, said=f"{len(left)} file(s) are left, such as {left[0]}" if left else f"no file in {', '.join(FOLDERS)}")
+
+
+def _ports(target: Target) -> Answer:
+    done = target.run("ss -Hltn")
+    if done.rc != 0:
+        return Answer(ok=None, said=done.text)
+    local = (line.split()[3] for line in done.text.splitlines() if len(line.split()) > 3)
+    there = {int(found[1]) for address in local if (found := _PORT.search(address))}
+    left = sorted(there & {target.site.api_port, *PORTS})
+    return Answer(ok=not left, said=f"somebody listens on {', '.join(map(str, left))}" if left else "nobody listens where the cluster did")
+
+
+def _interfaces(target: Target) -> Answer:
+    done = target.run("ip -o link")
+    if done.rc != 0:
+        return Answer(ok=None, said=done.text)
+    left = INTERFACES.findall(done.text)
+    return Answer(ok=not left, said=f"left over: {', '.join(left)}" if left else "no interface of a network plugin or of kube-proxy")
+
+
+def _vip(target: Target) -> Answer:
+    """Whoever installs next would find the address taken by a node that no longer answers for it."""
+    vip = target.site.slot.vip
+    holders = [node.name for node in target.site.members if vip in target.addresses(node)]
+    return Answer(ok=not holders, said=f"{vip} is on {', '.join(holders) or 'no node'}")
+
+
+CHECKS = (
+    Check(name="no process of the cluster is left", on="member", lacks=_always, look=_processes, cluster=False),
+    Check(name="no file of the cluster is left", on="member", lacks=_always, look=_folders, cluster=False),
+    Check(name="the cluster's ports are free", on="member", lacks=_always, look=_ports, cluster=False),
+    Check(name="no interface of the cluster is left", on="member", lacks=_always, look=_interfaces, cluster=False),
+    Check(name="the VIP is on no node", on="client", lacks=_always, look=_vip, cluster=False),
+)
