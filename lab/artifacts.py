@@ -52,27 +52,33 @@ def kube_versions() -> Mapping[str, str]:
     return {declared.version: name for name, declared in loaded if declared.name == "kubernetes"}
 
 
-def missing(kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT) -> tuple[str, ...]:
+def missing(kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT, *, later: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The components that `prepare` would have to build. Raises as it does, but builds nothing."""
-    names, declared, found = _wanted(kube_version, addons, supply)
+    names, declared, found = _wanted(kube_version, addons, supply, later)
     return tuple(n for n in names if cachedir.entry(component.KIND, component.key(component.FOLDER / n, declared[n], found)) is None)
 
 
 def prepare(
-    kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT, *, on_progress: OnProgress = lambda _: None
+    kube_version: str,
+    addons: Iterable[str] = (),
+    supply: Supply = BUILT,
+    *,
+    later: tuple[str, ...] = (),
+    on_progress: OnProgress = lambda _: None,
 ) -> Artifacts:
     """What the nodes of a cell with `kube_version` (`v1.29.5`) and `addons` install; builds what is missing of it, and nothing else.
 
-    What modules bring and no image holds, such as manifests, stands under its name. supply: components in other versions; where the
+    What modules bring and no image holds, such as manifests, stands under its name. later: versions of Kubernetes that this one is
+    upgraded to; the programs of each lie in a folder of its name. supply: components in other versions; where the
     installer fetches everything, only what checks ask through is made. Raises ScenarioError for a version that no component builds,
     BuildError and HostError as component.build.
     """
-    names, declared, found = _wanted(kube_version, addons, supply)
+    names, declared, found = _wanted(kube_version, addons, supply, later)
     keys = [component.key(component.FOLDER / name, declared[name], found) for name in names]
     key = f"{kube_version if len(names) > len(CHECKED) else 'upstream'}-{cachedir.digest((LAYOUT, archive.LAYOUT, PLACEHOLDER, *keys))}"
     if cachedir.entry(KIND, key) is None:
         entries = component.build(names, on_progress=on_progress)
-        path = cachedir.obtain(KIND, key, lambda folder: _fill(folder, declared, entries=entries, arch=found.arch))
+        path = cachedir.obtain(KIND, key, lambda folder: _fill(folder, declared, first=names[0], entries=entries, arch=found.arch))
     else:
         for name in names:
             on_progress(Progress(component=name, state="cached"))
@@ -80,35 +86,35 @@ def prepare(
     return Artifacts(path=path, versions=versions(kube_version, addons, supply), deviations=_deviations(declared, found.version))
 
 
-def versions(kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT) -> Mapping[str, str]:
-    """Component -> version of what nodes get, Kubernetes as `kubernetes`; where the installer fetches it, only what was asked for in
-    another version than its own. Raises ScenarioError as `prepare` does."""
+def versions(kube_version: str, addons: Iterable[str] = (), supply: Supply = BUILT, *, later: tuple[str, ...] = ()) -> Mapping[str, str]:
+    """Component -> version of what nodes get, Kubernetes, the first of several, as `kubernetes`; where the installer fetches it, only what
+    was asked for in another version than its own. Raises ScenarioError as `prepare` does."""
     if supply.artifacts == "upstream":
         return dict(supply.components)
-    declared = _declared(kube_version, addons, supply)
-    return {its.name: its.version for its in declared.values()}
+    declared = _declared(kube_version, addons, supply, later)
+    return {its.name: its.version for its in reversed(tuple(declared.values()))}
 
 
 def _wanted(
-    kube_version: str, addons: Iterable[str], supply: Supply
+    kube_version: str, addons: Iterable[str], supply: Supply, later: tuple[str, ...]
 ) -> tuple[tuple[str, ...], Mapping[str, Component], toolchain.Toolchain]:
-    declared = _declared(kube_version, addons, supply)
+    declared = _declared(kube_version, addons, supply, later)
     return tuple(declared), declared, toolchain.find()
 
 
-def _declared(kube_version: str, addons: Iterable[str], supply: Supply) -> Mapping[str, Component]:
+def _declared(kube_version: str, addons: Iterable[str], supply: Supply, later: tuple[str, ...]) -> Mapping[str, Component]:
     if supply.artifacts == "upstream":
         return {name: component.load(name) for name in CHECKED}
     known = kube_versions()
-    if kube_version not in known:
+    if unknown := [one for one in (kube_version, *later) if one not in known]:
         raise ScenarioError(
-            f"Kubernetes {kube_version!r} cannot be built",
+            f"Kubernetes {unknown[0]!r} cannot be built",
             f"lab/components/ builds {', '.join(sorted(known))}",
             "name one of them, or add lab/components/kubernetes-<minor>/",
         )
     added = (name for addon in sorted(set(addons)) for name in ADDED.get(addon, ()))
     asked = {name: _asked(name, version) for name, version in supply.components}
-    names = (known[kube_version], *SHARED, *dict.fromkeys(added))
+    names = (known[kube_version], *SHARED, *dict.fromkeys(added), *(known[one] for one in later))
     return {name: component.load(name) for name in (asked.get(name, name) for name in names)}
 
 
@@ -132,15 +138,18 @@ def _asked(name: str, version: str) -> str:
     raise ScenarioError(f"--component {name}={version} names no component", f"there are {named}", fix)
 
 
-def _fill(folder: Path, declared: Mapping[str, Component], *, entries: Mapping[str, Path], arch: str) -> None:
+def _fill(folder: Path, declared: Mapping[str, Component], *, first: str, entries: Mapping[str, Path], arch: str) -> None:
+    """first: the component of the Kubernetes that is installed first; that of any other lies in a folder of its version."""
     images = folder / "images"
     images.mkdir()
     for name, its in declared.items():
-        programs = entries[name] / "bin"
+        programs, upgrade = entries[name] / "bin", its.name == "kubernetes" and name != first
+        own = folder / its.version if upgrade else folder
+        own.mkdir(exist_ok=True)
         for one in its.images:
-            os.link(archive.image(one, programs=programs, arch=arch), images / f"{one.name}.tar")
+            os.link(archive.image(one, programs=programs, arch=arch), images / f"{one.name}{f'-{its.version}' if upgrade else ''}.tar")
         for program in ON_NODES.get(its.name, ()):
-            os.link(programs / its.builds[0].program, folder / program)
+            os.link(programs / its.builds[0].program, own / program)
         for file in its.files.keys() - {inside for one in its.images for inside in one.files.values()}:
             _link(entries[name] / "files" / file, folder / file)
     for name, its in declared.items():

@@ -90,7 +90,8 @@ class Target:
     def kubectl(self, command: str, *args: str, stdin: str = "") -> Said:
         """What kubectl says on the first control plane, by the API server of that node alone: no VIP and no Service stand in between."""
         first = self.site.control_planes[0]
-        line = f"kubectl --kubeconfig {ADMIN_CONF} --server https://{first.address}:{self.site.api_port} --request-timeout {API_S * self.site.pace:g}s {command}"
+        server, limit = f"https://{first.address}:{self.site.api_port}", f"{API_S * self.site.pace:g}s"
+        line = f"kubectl --kubeconfig {ADMIN_CONF} --server {server} --request-timeout {limit} {command}"
         return self.run("sh -c %s", f"printf %s {shlex.quote(stdin)} | {line}", node=first) if stdin else self.run(line, *args, node=first)
 
     def get(self, url: str, *, node: Node | None = None) -> Said:
@@ -174,7 +175,7 @@ def run_all(
     """Every check on every node it is for, with `addons` on; `on_result` is told each result once both looks are taken.
 
     cluster: whether there is to be one, else only those are asked that look whether it is gone; variables: what the installer was told
-    last. A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was found.
+    last. A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was.
     settle_s: the most that any check is given, on nodes of the usual pace.
     """
     scope = Scope(cell=cell, on=addons, cluster=cluster)

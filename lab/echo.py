@@ -86,7 +86,9 @@ def _make(target: Target) -> str:
 
 
 def _remove(target: Target) -> None:
-    target.kubectl("-n %s delete %s -l %s --cascade=foreground --timeout=%s", NAMESPACE, KINDS, LABEL, f"{GONE_LIMIT_S * target.site.pace:.0f}s")
+    target.kubectl(
+        "-n %s delete %s -l %s --cascade=foreground --timeout=%s", NAMESPACE, KINDS, LABEL, f"{GONE_LIMIT_S * target.site.pace:.0f}s"
+    )
 
 
 def _metadata(name: str) -> Mapping[str, object]:

@@ -60,6 +60,11 @@ def version_of(stage: tuple[str, ...]) -> str:
     return match["version"] or "" if match else ""
 
 
+def upgrades(stages: Ordering) -> tuple[str, ...]:
+    """The versions of Kubernetes that `stages` upgrade to, in their order."""
+    return tuple(found for stage in stages if (found := version_of(stage)))
+
+
 def _twice(stages: Ordering) -> list[str]:
     """Addons that are turned on where they are on; what was reset may be installed again."""
     on: list[str] = []

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from lab import deviation, fileserver
 from lab.datafile import dump_yaml, load_yaml
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
 from lab.model import ADDONS, RESET, Cell, Deviation, Endpoint, Stage
-from lab.notation import Ordering, act_of, version_of
-from lab.release import Release, load
+from lab.notation import Ordering, act_of, upgrades
+from lab.release import Release, load, numbers
 from lab.supply import Supply
 
 # What turns an addon on, under kubespray's names; addresses enter with the site's slot, in the inventory.
@@ -60,21 +60,22 @@ def check(cell: Cell, supply: Supply = OWN) -> None:
         wrong.append(
             f"{release.tag} installs Cilium by cilium-cli, of which no version can be had as a Go module; --artifacts upstream has it"
         )
-    wrong += _wrong_acts(cell, release, supply)
+    wrong += _wrong_acts(cell, release)
     if wrong:
         fix = "change the scenario: 1cp, 3cp, 3cp+1w ... can be installed"
         raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), fix)
 
 
-def _wrong_acts(cell: Cell, release: Release, supply: Supply) -> list[str]:
+def _wrong_acts(cell: Cell, release: Release) -> list[str]:
     acts = [stage for stage in cell.ordering if act_of(stage)]
     if acts and cell.ref.source != "kubespray":
         return [f"{cell.ref.label} has no {' and no '.join(sorted({PLAYBOOKS[act_of(stage)] for stage in acts}))}"]
-    upgrades = [found for stage in acts if (found := version_of(stage))]
-    wrong = [f"{release.tag} does not install Kubernetes {found}" for found in upgrades if not release.supports(found)]
-    if upgrades and supply.of(cell.ref) == "built":
-        wrong.append("an upgrade needs the programs of two Kubernetes versions, and nodes have one; --artifacts upstream has both")
-    return wrong
+    wrong = [f"{release.tag} does not install Kubernetes {found}" for found in upgrades(cell.ordering) if not release.supports(found)]
+    steps = pairwise((cell.kube_version, *upgrades(cell.ordering)))
+    backward = [
+        f"upgrade({after}) is not newer than the {before} that is there" for before, after in steps if numbers(after) <= numbers(before)
+    ]
+    return wrong + backward
 
 
 def stages(cell: Cell, release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply = OWN) -> tuple[Stage, ...]:
@@ -183,8 +184,7 @@ def on_after(ordering: Ordering) -> tuple[tuple[str, ...], ...]:
 def _at(cell: Cell, index: int) -> tuple[Cell, tuple[str, ...]]:
     """`cell` with the Kubernetes of its stage `index`, and the addons that this run of the installer is told: what a reset takes away
     is what was there."""
-    upgrades = [found for stage in cell.ordering[: index + 1] if (found := version_of(stage))]
-    at = replace(cell, kube_version=upgrades[-1]) if upgrades else cell
+    at = replace(cell, kube_version=(cell.kube_version, *upgrades(cell.ordering[: index + 1]))[-1])
     on = on_after(cell.ordering)
     return at, on[index - 1 if act_of(cell.ordering[index]) == "reset" else index]
 
@@ -210,13 +210,14 @@ def _departures(
     cell: Cell, on: tuple[str, ...], release: Release, *, needs: NodeNeeds, versions: Mapping[str, str], supply: Supply
 ) -> list[Departure]:
     known = deviation.known()
+    later = f"{cell.kube_version}/" if cell.kube_version in upgrades(cell.ordering) else ""  # of the artifacts: an upgrade's own programs
     place = fileserver.instead if serves_files(cell, supply) else lambda value: value
     found = [
         Departure(
             what=name,
             variable=_variable(name, group, release),
             released=change.released,
-            used=supply.filled(place(change.used)),
+            used=supply.filled(place(change.used), kubernetes=later),
             why=group.why,
         )
         for group in known.groups

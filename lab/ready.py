@@ -25,7 +25,7 @@ from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Prediction, Site, Stage
-from lab.notation import act_of
+from lab.notation import act_of, upgrades
 from lab.run import Keep
 from lab.schedule import Need
 from lab.supply import Supply, parse
@@ -113,8 +113,8 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
         why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"
         raise HostError("not enough room on the disk for a run", why, "make room there, or run in a folder on a larger disk")
-    asked = {(cell.kube_version, plan.addons_of(cell), options.supply.settled(cell.ref)) for cell in wanted}
-    missing = {name for one in asked for name in artifacts.missing(*one)}
+    asked = {(cell.kube_version, plan.addons_of(cell), options.supply.settled(cell.ref), upgrades(cell.ordering)) for cell in wanted}
+    missing = {name for version, addons, given, later in asked for name in artifacts.missing(version, addons, given, later=later)}
     if missing:
         toolchain.program(toolchain.find())
     for ref in dict.fromkeys(cell.ref for cell in wanted if cell.ref.source == "kubespray"):
@@ -141,7 +141,7 @@ def needs(cell: Cell) -> NodeNeeds:
 
 def versions_of(cell: Cell, supply: Supply = plan.OWN) -> Mapping[str, str]:
     """Component -> version of what nodes of `cell` get, where it is not the release's own. Raises ScenarioError when it cannot be had."""
-    return artifacts.versions(cell.kube_version, plan.addons_of(cell), supply.settled(cell.ref))
+    return artifacts.versions(cell.kube_version, plan.addons_of(cell), supply.settled(cell.ref), later=upgrades(cell.ordering))
 
 
 def stages(cell: Cell, supply: Supply = plan.OWN) -> tuple[Stage, ...]:

@@ -46,6 +46,7 @@ from lab.hostload import HostLoad
 from lab.journal import JUDGED, Journal, Line
 from lab.matrix import GREEN, CellResult
 from lab.model import RESET, Cell, CheckResult, Outcome, Site, Stage, Verdict
+from lab.notation import upgrades
 from lab.over import Over
 from lab.result import CELLS, Seen
 from lab.stagerun import Installer, Reporter, run_stage
@@ -129,7 +130,8 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
     with ExitStack() as stack:
         with lab.building, lab.journal.step(cell.id, "components"):
             supply = lab.supply.settled(cell.ref)
-            made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), supply, on_progress=partial(_built, lab.reporter(of)))
+            built = partial(_built, lab.reporter(of))
+            made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), supply, later=upgrades(cell.ordering), on_progress=built)
             of_bed.prepare(say=lab.reporter(of).say)
         needs = of_bed.needs(host.facts())
         source = _playbooks(cell, facts, lab) if cell.ref.source != "kind" else None

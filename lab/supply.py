@@ -10,7 +10,7 @@ from lab.errors import ScenarioError
 from lab.model import Ref
 
 Artifacts = Literal["built", "upstream"]
-DOWNLOADS = "{downloads}"  # in a value of data/deviations.yaml
+DOWNLOADS, KUBERNETES = "{downloads}", "{kubernetes}"  # in a value of data/deviations.yaml
 _COMPONENT = re.compile(r"(?P<name>[a-z][a-z0-9-]*)=(?P<version>v?\d+(\.\d+)*[0-9A-Za-z.-]*)")
 
 
@@ -31,9 +31,9 @@ class Supply:
         """The same for `ref` alone: it says where that is."""
         return replace(self, artifacts=self.of(ref))
 
-    def filled(self, value: object) -> object:
-        """`value` of a variable, with the folder for what is fetched in place of its name."""
-        return value.replace(DOWNLOADS, self.downloads) if isinstance(value, str) else value
+    def filled(self, value: object, *, kubernetes: str = "") -> object:
+        """`value` of a variable, with the folder for what is fetched in place of its name, and that of Kubernetes among the artifacts."""
+        return value.replace(DOWNLOADS, self.downloads).replace(KUBERNETES, kubernetes) if isinstance(value, str) else value
 
     def __str__(self) -> str:
         told = [f"artifacts {self.artifacts}"] if self.artifacts else []

@@ -51,6 +51,19 @@ def test_the_folder_holds_what_kubespray_fetches_under_the_names_it_is_told() ->
         assert {"bridge", "loopback", "portmap", "host-local"} <= set(tar.getnames())
 
 
+def test_the_kubernetes_of_an_upgrade_lies_beside_the_first_in_a_folder_of_its_version() -> None:
+    made = artifacts.prepare("v1.28.6", later=("v1.29.5",))
+    one, other = artifacts.prepare("v1.28.6"), artifacts.prepare("v1.29.5")
+    assert made.versions == one.versions
+    assert (made.path / "kubelet").samefile(one.path / "kubelet")
+    for program in ("kubelet", "kubeadm", "kubectl"):
+        assert (made.path / "v1.29.5" / program).samefile(other.path / program)
+    images = {path.name for path in (made.path / "images").iterdir()}
+    assert images == {path.name for path in (one.path / "images").iterdir()} | {"kubernetes-v1.29.5.tar"}
+    with pytest.raises(ScenarioError, match=r"Kubernetes 'v1\.29\.99' cannot be built"):
+        artifacts.versions("v1.28.6", later=("v1.29.99",))
+
+
 def test_nothing_is_copied_twice() -> None:
     one, other = artifacts.prepare("v1.29.5").path, artifacts.prepare("v1.28.6").path
     assert (one / "kubelet").samefile(one / "kubeadm")

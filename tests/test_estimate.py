@@ -41,7 +41,9 @@ def test_what_comes_behind_a_red_stage_takes_no_time() -> None:
 
 
 def test_a_stage_that_was_never_run_takes_what_the_like_of_it_took_and_is_a_guess() -> None:
-    known = estimate.learn([line("replica-v1", 40), line("replica-v2", 60), line("kubespray-v2", 600), line("replica-v3", 900, bed="vagrant")])
+    known = estimate.learn(
+        [line("replica-v1", 40), line("replica-v2", 60), line("kubespray-v2", 600), line("replica-v3", 900, bed="vagrant")]
+    )
     will = estimate.expected(course("metallb"), known)
     assert (will.seconds, will.sure) == (NODES_S + 50, False)
     assert estimate.expected(course("metallb"), Known()).seconds == NODES_S + STAGE_S

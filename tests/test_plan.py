@@ -325,6 +325,15 @@ def test_an_upgrade_runs_its_own_playbook_with_the_other_kubernetes_and_all_that
     assert third.addons == ("kube-vip", "metallb")
 
 
+@pytest.mark.parametrize(("supply", "folders"), [(BUILT_HERE, ["", "v1.29.5/", "v1.29.5/"]), (Supply(artifacts="upstream"), [])])
+def test_an_upgrade_fetches_the_programs_of_its_own_kubernetes(supply: Supply, folders: list[str]) -> None:
+    cell = replace(STAGED, ordering=parse_ordering("kube-vip > upgrade(v1.29.5) > metallb"))
+    stages = plan.stages(cell, load("v2.25.1"), needs=LAPTOP, versions={}, supply=supply)
+    for program in ("kubelet", "kubeadm", "kubectl"):
+        urls = [stage.variables.get(f"{program}_download_url") for stage in stages]  # one program, which goes by its name
+        assert urls == ([f"file:///opt/lab/{folder}kubelet" for folder in folders] or [None] * 3)
+
+
 def test_a_reset_is_told_what_is_there_and_leaves_nothing_on() -> None:
     first, second, third = staged("cilium+kube-vip > reset > kube-vip")
     assert (second.playbook, second.addons, second.variables["reset_confirmation"]) == ("reset.yml", (), True)
@@ -342,9 +351,14 @@ def test_a_reset_is_told_what_is_there_and_leaves_nothing_on() -> None:
     [
         (replace(CELL, ordering=parse_ordering("kube-vip > reset")), Supply(), "replica of v2.25.0 has no reset.yml"),
         (replace(STAGED, ordering=parse_ordering("base > upgrade(v1.31.4)")), Supply(), "does not install Kubernetes v1.31.4"),
-        (replace(STAGED, ordering=parse_ordering("base > upgrade(v1.29.5)")), BUILT_HERE, "programs of two Kubernetes versions"),
+        (
+            replace(STAGED, ordering=parse_ordering("base > upgrade(v1.28.6)")),
+            Supply(),
+            r"upgrade\(v1.28.6\) is not newer than the v1.28.6",
+        ),
+        (replace(STAGED, ordering=parse_ordering("base > upgrade(v1.29.5) > upgrade(v1.29.4)")), Supply(), "newer than the v1.29.5"),
     ],
-    ids=["replica", "version", "built"],
+    ids=["replica", "version", "same", "backward"],
 )
 def test_what_a_source_or_a_release_cannot_do_to_a_cluster_is_refused(cell: Cell, supply: Supply, said: str) -> None:
     with pytest.raises(ScenarioError, match=said):

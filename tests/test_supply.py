@@ -8,6 +8,12 @@ from lab.supply import Supply, parse
 KUBESPRAY, REPLICA = parse_ref("kubespray@v2.25.0"), parse_ref("replica@v2.25.0")
 
 
+def test_the_kubernetes_of_a_stage_has_its_place_in_a_value() -> None:
+    assert Supply().filled("file:///opt/lab/{kubernetes}kubelet", kubernetes="v1.29.5/") == "file:///opt/lab/v1.29.5/kubelet"
+    assert Supply().filled("file:///opt/lab/{kubernetes}kubelet") == "file:///opt/lab/kubelet"
+    assert Supply().filled(["{kubernetes}"], kubernetes="v1") == ["{kubernetes}"]
+
+
 def test_kubespray_fetches_and_the_replica_takes_what_is_built_unless_a_run_says_otherwise() -> None:
     assert (Supply().of(KUBESPRAY), Supply().of(REPLICA)) == ("upstream", "built")
     assert Supply(artifacts="built").of(KUBESPRAY) == "built"

@@ -150,11 +150,14 @@ class Containers:
 
     def restock(self) -> None:
         """Load the images anew that lie in the artifacts, on every member. Raises BedError."""
-        for node in self._site.members if self._site else ():
-            done = ssh(self._site, node, RESTOCK, limit_s=RESTOCK_LIMIT_S)
+        site = self._site
+        for node in site.members if site else ():
+            done = ssh(site, node, RESTOCK, limit_s=RESTOCK_LIMIT_S)
             if done.rc != 0:
                 why = done.stderr.strip()[-400:] or f"rc {done.rc}"
-                raise BedError(f"{node.name} did not get its images back after the reset", why, "look at it: --keep=failure, `spraylab shell`")
+                raise BedError(
+                    f"{node.name} did not get its images back after the reset", why, "look at it: --keep=failure, `spraylab shell`"
+                )
 
     def save(self, key: str) -> None:
         """Keep all nodes under `key`: they go off together, in order, and boot again. Raises BedError and HostError."""

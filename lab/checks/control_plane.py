@@ -51,6 +51,18 @@ def _ready(target: Target) -> Answer:
     return Answer(ok=done.rc == 0 and done.text == "True", said=f"Ready is {done.text or 'not said'}")
 
 
+def _version(target: Target) -> Answer:
+    """Kubelet and API server are of the Kubernetes that the installer was told last; it may be written without its v."""
+    wanted = "v" + str(target.variables.get("kube_version", target.scope.cell.kube_version)).removeprefix("v")
+    kubelet = target.kubectl("get node %s -o jsonpath=%s", target.node.name, "{.status.nodeInfo.kubeletVersion}")
+    server = target.kubectl("get --raw /version")
+    if kubelet.rc != 0 or server.rc != 0:
+        return Answer(ok=None, said=kubelet.text if kubelet.rc else server.text)
+    found = {"kubelet": kubelet.text, "the API server": str(json.loads(server.text)["gitVersion"])}
+    said = ", ".join(f"{name} is {version}" for name, version in found.items())
+    return Answer(ok=set(found.values()) == {wanted}, said=said if set(found.values()) == {wanted} else f"{said}; wanted: {wanted}")
+
+
 def _members(target: Target) -> Answer:
     done = target.kubectl("get nodes -o name")
     found = {line.removeprefix("node/") for line in done.text.splitlines()}
@@ -68,5 +80,6 @@ CHECKS = (
     Check(name="API through the VIP", on="control-plane", lacks=without_vip, look=lambda target: target.livez(target.site.slot.vip)),
     Check(name="kube-vip", on="control-plane", lacks=without_vip, look=partial(_static_pod, "kube-vip")),
     Check(name="every node is a member", on="control-plane", lacks=_always, look=_members),
+    Check(name="Kubernetes in the version of the stage", on="member", lacks=_always, look=_version),
     Check(name="node Ready", on="member", lacks=_without_network, look=_ready),
 )

@@ -7,7 +7,7 @@ from lab.check import Answer, Check, Scope, Target
 PROCESSES = ("kubelet", "etcd", "containerd-shim")  # every container has a shim; the kernel keeps 15 characters of a name
 FOLDERS = ("/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet", "/etc/cni/net.d")
 PORTS = (2379, 2380, 10250, 10257, 10259)  # etcd, kubelet, controller-manager, scheduler; the API's is the cell's
-INTERFACES = re.compile(r"^\d+: (cilium_\w+|lxc\w+|kube-ipvs0|nodelocaldns)", re.M)  # cni0 is of the lab's own network
+INTERFACES = re.compile(r"^\d+: (cilium_\w+|lxc\w+|kube-ipvs0|nodelocaldns)", re.MULTILINE)  # cni0 is of the lab's own network
 _PORT = re.compile(r":(\d+)$")
 
 

@@ -16,7 +16,9 @@ def _one_holder(target: Target) -> Answer:
 
 def _one_mac(target: Target) -> Answer:
     vip = target.site.slot.vip
-    done = target.run(f"arping -b -c 3 -w {4 * target.site.pace:.0f} -I {target.node.interface} %s", vip)  # -b: after a reply it would ask the replier alone
+    done = target.run(
+        f"arping -b -c 3 -w {4 * target.site.pace:.0f} -I {target.node.interface} %s", vip
+    )  # -b: after a reply it would ask the replier alone
     macs = sorted({mac.lower() for mac in _MAC.findall(done.text)})
     return Answer(ok=len(macs) == 1, said=f"ARP for {vip} is answered by {', '.join(macs) or 'nobody'}", state=" ".join(macs))
 
@@ -26,7 +28,9 @@ def _certificate(target: Target) -> Answer:
     vip = target.site.slot.vip
     authority = target.text_of(f"{target.scope.certificates}/ca.crt", node=target.site.control_planes[0])
     url = f"https://{vip}:{target.site.api_port}/livez"
-    done = target.run("sh -c %s", f"printf %s '{authority}' | curl -sS --max-time {ANSWER_S * target.site.pace:g} --cacert /dev/stdin {url}")
+    done = target.run(
+        "sh -c %s", f"printf %s '{authority}' | curl -sS --max-time {ANSWER_S * target.site.pace:g} --cacert /dev/stdin {url}"
+    )
     said = f"the certificate covers {vip}" if done.rc == 0 else f"the certificate is not taken for {vip}: {done.text}"
     return Answer(ok=done.rc == 0, said=said)
 

@@ -93,6 +93,24 @@ def test_a_cluster_has_every_node_of_its_site_and_no_other(tmp_path: Path, rc: i
     assert answer.ok is ok
 
 
+@pytest.mark.parametrize(
+    ("kubelet", "server", "told", "ok"),
+    [
+        ("v1.29.5", "v1.29.5", "v1.29.5", True),
+        ("v1.29.5", "v1.29.5", "1.29.5", True),
+        ("v1.28.6", "v1.29.5", "v1.29.5", False),
+        ("v1.29.5", "v1.28.6", "v1.29.5", False),
+    ],
+)
+def test_after_an_upgrade_all_of_kubernetes_is_the_new_one(tmp_path: Path, kubelet: str, server: str, told: str, ok: bool) -> None:
+    one = next(one for one in CHECKS if one.name == "Kubernetes in the version of the stage")
+    nodes = Nodes({"get node": (0, kubelet), "--raw": (0, f'{{"gitVersion": "{server}"}}')})
+    answer = look(tmp_path, one, nodes, variables={"kube_version": told})
+    assert answer.ok is ok
+    assert ("wanted: v1.29.5" in answer.said) is not ok
+    assert look(tmp_path, one, Nodes({"get node": (0, kubelet), "--raw": (1, "refused")})) == Answer(ok=None, said="refused")
+
+
 def test_a_worker_is_asked_about_at_a_control_plane(tmp_path: Path) -> None:
     cluster = made.site_of_three(tmp_path)
     nodes = Nodes({"kubectl": (0, "True")})

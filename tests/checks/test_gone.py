@@ -33,7 +33,8 @@ def test_a_process_that_outlived_the_cluster_is_named(tmp_path: Path, said: str,
 
 
 @pytest.mark.parametrize(
-    ("said", "ok", "words"), [("", True, "no file in /etc/kubernetes"), ("/etc/kubernetes/admin.conf\n/var/lib/etcd/x\n", False, "2 file(s)")]
+    ("said", "ok", "words"),
+    [("", True, "no file in /etc/kubernetes"), ("/etc/kubernetes/admin.conf\n/var/lib/etcd/x\n", False, "2 file(s)")],
 )
 def test_a_file_that_is_left_is_shown(tmp_path: Path, said: str, ok: bool, words: str) -> None:
     answer = ask(tmp_path, "no file of the cluster is left", Nodes({"find": (0, said)}))
