@@ -8,43 +8,28 @@ puts the table into docs/failover.md between its two marks.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
-from threading import Event
 
 import click
 
-from lab import artifacts, bed, check, engine, host, installer, network, plan, playbooks, release
-from lab.check import Target
+from bench import page
+from bench.cluster import Cluster, cell_of, cluster_of, see_green
+from lab import artifacts, bed, check, plan
 from lab.command import interrupted_by_sigterm
-from lab.deadline import now_s, ticks_s
+from lab.deadline import ticks_s
 from lab.disturbances.failover import WAYS, Failover, Way, fail_over
 from lab.errors import BedError
-from lab.model import Cell, Outcome, Site
+from lab.model import Cell
 from lab.notation import parse_ordering, parse_ref, parse_topology
 
-PAGE = Path(__file__).parent.parent / "docs" / "failover.md"
-BEGIN, END = "<!-- table: bench/failover.py --write -->\n", "<!-- end of the table -->\n"
-STAGE_LIMIT_S = 1800.0
+PAGE = page.DOCS / "failover.md"
 HEAD = (
     "| way | n | without the API, median | maximum | minimum | failovers with a gap | most holders at once | most MACs at once"
     " | another node took the VIP | as before after, median |\n|---|---|---|---|---|---|---|---|---|---|"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """A cluster that is up: what checks ask it through, and the versions in it."""
-
-    target: Target
-    power: bed.Power
-    versions: Mapping[str, str]
+Fail = Callable[[Way], Failover | str]
 
 
 @click.command()
@@ -54,30 +39,39 @@ class Cluster:
 @click.option("--write", is_flag=True, help="Put the table into docs/failover.md.")
 def main(*, count: int, ref: str, topology: str, write: bool) -> None:
     """Measure and print; 3 where the cluster could not be made."""
-    cell = Cell(
-        ref=parse_ref(ref),
-        kube_version="v1.29.5",
-        topology=parse_topology(topology),
-        ordering=parse_ordering("kube-vip"),
-        endpoint="vip",
-    )
+    cell = cell_of(parse_ref(ref), parse_ordering("kube-vip"), parse_topology(topology))
     found: dict[str, list[Failover]] = {way.name: [] for way in WAYS}
-    with interrupted_by_sigterm(), _cluster(cell) as cluster:
-        ended = _repeat(count, cluster, found)
-        about = _about(cell, cluster)
-    table = "\n".join([about, "", HEAD, *_rows(found)]) + "\n"
+    with interrupted_by_sigterm(), cluster_of(cell, bench="failover", say=partial(print, flush=True)) as cluster:
+        ended = _repeat(count, _green(cluster), found)
+    table = "\n".join([_about(cell), "", HEAD, *_rows(found)]) + "\n"
     print(f"\n{table}")
     if write:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(before + BEGIN + table + END + rest.partition(END)[2])
+        page.write(PAGE, table, bench="failover")
     sys.exit(3 if ended else 0)
 
 
-def _repeat(count: int, cluster: Cluster, found: dict[str, list[Failover]]) -> str:
+def _green(cluster: Cluster) -> Fail:
+    """Make a cluster of the nodes; what fails it over, once it is seen to be green. Raises BedError."""
+    nodes, scope = cluster.nodes, check.Scope(cell=cluster.cell, on=plan.addons_of(cluster.cell))
+    if not isinstance(nodes, bed.Power):
+        raise BedError(f"the bed {cluster.cell.bed!r} cannot do this", "it cannot stop one node alone", "use another bed")
+    began_s = ticks_s()
+    site = nodes.up()
+    cluster.install(site)
+    results = check.run_all(cluster.cell, site, addons=scope.on, on_result=lambda _: None)
+    see_green(results, what="the cluster is not green before anything is broken")
+    print(f"cluster up and green after {ticks_s() - began_s:.0f} s", flush=True)
+    for node in site.nodes:
+        print(f"  {node.name}: {nodes.memory_mib(node):.0f} MiB" if isinstance(nodes, bed.Meter) else f"  {node.name}", flush=True)
+    target = next(one for one in check.targets(scope, site) if one.node == site.client)
+    return lambda way: fail_over(way, target, nodes)
+
+
+def _repeat(count: int, fail: Fail, found: Mapping[str, list[Failover]]) -> str:
     """Fail over `count` times in each way; why it came to an end before that, or nothing."""
     for number in range(1, count + 1):
         for way in WAYS:  # in turn, so that a host that grows slower does so for all of them
-            one = _one(way, cluster)
+            one = _one(way, fail)
             if isinstance(one, Failover):
                 found[way.name].append(one)
             told = one if isinstance(one, str) else _told(one)
@@ -88,9 +82,9 @@ def _repeat(count: int, cluster: Cluster, found: dict[str, list[Failover]]) -> s
     return ""
 
 
-def _one(way: Way, cluster: Cluster) -> Failover | str:
+def _one(way: Way, fail: Fail) -> Failover | str:
     try:
-        return fail_over(way, cluster.target, cluster.power)
+        return fail(way)
     except RuntimeError as error:  # a node did not answer: what was measured until then is not lost
         return f"could not tell: {error}"
 
@@ -127,60 +121,9 @@ def _row(name: str, all_of: list[Failover]) -> str:
     return f"| {name} | {len(all_of)} | {seconds} | {gaps} | {holders} | {macs} | {moved} | {mended:.0f} s |"
 
 
-def _about(cell: Cell, cluster: Cluster) -> str:
-    seen = host.facts()
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(cluster.versions.items()))
-    when = datetime.fromtimestamp(now_s(), UTC).strftime("%Y-%m-%d")
-    return f"{when}, {cell.ref.label}, topology {cell.topology}, {versions}, {seen.cores} cores, kernel {seen.kernel}."
-
-
-@contextmanager
-def _cluster(cell: Cell) -> Iterator[Cluster]:
-    """A green cluster of `cell` for as long as the block runs."""
-    facts, needs = release.load(cell.ref.release), host.node_needs(host.facts())
-    plan.check(cell)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="spraylab-failover-")))
-        connected = stack.enter_context(engine.connect())
-        made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=lambda _: None)
-        run_id = f"failover-{folder.name.rpartition('-')[2]}"
-        nodes = bed.find(cell.bed)(
-            cell_id=cell.id,
-            topology=cell.topology,
-            artifacts=made.path,
-            run_id=run_id,
-            folder=folder,
-            engine=connected,
-            say=partial(print, flush=True),
-        )
-        if not isinstance(nodes, bed.Power):
-            raise BedError(f"the bed {cell.bed!r} cannot do this", "it cannot stop one node alone", "use another bed")
-        stack.callback(nodes.down)
-        began_s = ticks_s()
-        site = nodes.up()
-        if plan.has_plain_network(cell, plan.addons_of(cell)):
-            network.place(site)
-        for stage in plan.stages(cell, facts, needs=needs, versions=made.versions):
-            source = playbooks.replica(facts)
-            run = installer.install(
-                stage, site=site, playbooks=source, folder=folder, on_event=lambda _: None, stop=Event(), limit_s=STAGE_LIMIT_S
-            )
-            if run.rc != 0:
-                raise BedError(f"stage {stage.name!r} ended with {run.rc}", f"{run.failed_task}: {run.failed_said}", "run it as a cell")
-        scope = check.Scope(cell=cell, on=plan.addons_of(cell))
-        _see_green(scope, site)
-        print(f"cluster up and green after {ticks_s() - began_s:.0f} s", flush=True)
-        for node in site.nodes:
-            print(f"  {node.name}: {nodes.memory_mib(node):.0f} MiB" if isinstance(nodes, bed.Meter) else f"  {node.name}", flush=True)
-        target = next(one for one in check.targets(scope, site) if one.node == site.client)
-        yield Cluster(target=target, power=nodes, versions={"kube-vip": made.versions["kube-vip"], "Kubernetes": cell.kube_version})
-
-
-def _see_green(scope: check.Scope, site: Site) -> None:
-    results = check.run_all(scope.cell, site, addons=scope.on, on_result=lambda _: None)
-    if red := [one for one in results if one.outcome not in (Outcome.PASS, Outcome.SKIP)]:
-        said = "; ".join(f"{one.check} on {one.node}: {one.said}" for one in red)
-        raise BedError("the cluster is not green before anything is broken", said, "run it as a cell")
+def _about(cell: Cell) -> str:
+    versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
+    return page.about(cell, {"kube-vip": versions["kube-vip"], "Kubernetes": cell.kube_version})
 
 
 if __name__ == "__main__":

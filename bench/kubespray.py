@@ -10,9 +10,8 @@ The arms of a round come one after another. Prints one table; with --write puts 
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -21,22 +20,9 @@ from threading import Event
 
 import click
 
-from lab import (
-    artifacts,
-    bed,
-    engine,
-    fileserver,
-    host,
-    installer,
-    inventory,
-    network,
-    nodeimage,
-    notation,
-    plan,
-    playbooks,
-    release,
-    stagerun,
-)
+from bench import page
+from bench.cluster import cell_of, cluster_of
+from lab import host, installer, inventory, nodeimage, notation, playbooks, stagerun
 from lab.command import interrupted_by_sigterm, run, ssh
 from lab.errors import BedError, LabError
 from lab.journal import Journal
@@ -45,8 +31,7 @@ from lab.playbooks import Playbooks
 from lab.refs import Refs
 from lab.supply import Supply
 
-PAGE = Path(__file__).parent.parent / "docs" / "kubespray.md"
-BEGIN, END = "<!-- table: bench/kubespray.py --write -->\n", "<!-- end of the table -->\n"
+PAGE = page.DOCS / "kubespray.md"
 LIMIT_S = 5400.0
 AIM = 0.6
 BUILT = Supply(artifacts="built")
@@ -122,20 +107,14 @@ def main(*, repository: str, ref: str, kubernetes: str, ordering: str, rounds: i
     table = _table(cell, found)
     print(f"\n{table}{ended}")
     if write and found:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(before + BEGIN + table + END + rest.partition(END)[2])
+        page.write(PAGE, table, bench="kubespray")
     sys.exit(3 if ended else 0)
 
 
 def _cell(repository: str, name: str, kubernetes: str, text: str) -> Cell:
     named, ordering = f"kubespray@{name}", notation.parse_ordering(text)
-    return Cell(
-        ref=Refs(repository=repository, look_up=True).read([named])[named],
-        kube_version=kubernetes,
-        topology=notation.parse_topology("1cp"),
-        ordering=ordering[:1],
-        endpoint="vip" if "kube-vip" in ordering[0] else "node",
-    )
+    ref = Refs(repository=repository, look_up=True).read([named])[named]
+    return cell_of(ref, ordering[:1], notation.parse_topology("1cp"), kube_version=kubernetes)
 
 
 def _measure(cell: Cell, name: str, repository: str) -> Took:
@@ -156,31 +135,13 @@ def _measure(cell: Cell, name: str, repository: str) -> Took:
 @contextmanager
 def _nodes(cell: Cell) -> Iterator[tuple[Site, Stage, Path]]:
     """Fresh nodes of `cell`, ready for its one stage: images loaded, artifacts served where the release asks for that."""
-    facts, needs = release.load(cell.ref.release), host.node_needs(host.facts())
-    plan.check(cell, BUILT)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="spraylab-kubespray-")))
-        connected = stack.enter_context(engine.connect())
-        made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), BUILT)
-        nodeimage.ensure(connected, say=print)
-        nodes = bed.find(cell.bed)(
-            cell_id=cell.id,
-            topology=cell.topology,
-            artifacts=made.path,
-            run_id=f"kubespray-{folder.name.rpartition('-')[2]}",
-            folder=folder,
-            engine=connected,
-        )
-        stack.callback(nodes.down)
-        site = nodes.up()
-        (stage,) = plan.stages(cell, facts, needs=needs, versions=made.versions, supply=BUILT)
-        if plan.has_plain_network(cell, stage.addons):
-            network.place(site)
-        if plan.serves_files(cell, BUILT):
-            fileserver.place(site)
+    with cluster_of(cell, bench="kubespray", supply=BUILT) as cluster:
+        nodeimage.ensure(cluster.engine, say=print)
+        site, (stage,) = cluster.nodes.up(), cluster.stages
+        cluster.lay(stage, site)
         for node in site.members:
             ssh(site, node, "systemctl start spraylab-images", limit_s=300)  # loaded beside a run else, which would be timed with it
-        yield replace(site, api_port=inventory.api_port(stage)), stage, folder
+        yield replace(site, api_port=inventory.api_port(stage)), stage, cluster.folder
 
 
 def _source(cell: Cell, arm: Arm, repository: str, site: Site) -> Playbooks:
@@ -231,7 +192,7 @@ def _by_the_lab(stage: Stage, site: Site, source: Playbooks, folder: Path, *, wa
 def _table(cell: Cell, found: Sequence[Took]) -> str:
     seconds = {name: [one.seconds for one in found if one.arm == name] for name in dict.fromkeys(one.arm for one in found)}
     plain_s = median(seconds["plain"]) if seconds.get("plain") else None
-    when = f"{datetime.now(UTC):%Y-%m-%d}, {host.facts().cores} cores"
+    when = f"{page.today()}, {host.facts().cores} cores"
     lines = [
         f"{cell.ref.label}, Kubernetes {cell.kube_version}, `{cell.ordering_text}`, one control plane; {when}; aim {AIM} of plain.",
         "",

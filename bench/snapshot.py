@@ -10,29 +10,25 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
-from threading import Event
 from typing import TypeVar
 
 import click
 
-from lab import artifacts, bed, check, course, engine, host, installer, inventory, network, nodeimage, notation, plan, playbooks, release
+from bench import page
+from bench.cluster import Cluster, cell_of, cluster_of, see_green
+from lab import artifacts, bed, check, course, engine, host, inventory, nodeimage, notation, plan, playbooks, release
 from lab import snapshot as snapshots
 from lab.command import interrupted_by_sigterm, run
-from lab.deadline import now_s, pause, ticks_s
+from lab.deadline import pause, ticks_s
 from lab.errors import BedError, LabError
-from lab.model import Cell, CheckResult, Endpoint, Outcome, Site, Stage
+from lab.model import Cell, CheckResult, Site
 
-PROJECT = Path(__file__).parent.parent
-PAGE = PROJECT / "docs" / "snapshots.md"
-BEGIN, END = "<!-- table: bench/snapshot.py --write -->\n", "<!-- end of the table -->\n"
-STAGE_LIMIT_S = 1800.0
+PAGE = page.DOCS / "snapshots.md"
 GREEN_LIMIT_S = 300.0  # for a cluster that was green to be green again after a boot; 60 s are usual on 2 cores that are busy
 DU_LIMIT_S = 120.0
 PAYS = 0.10  # of the work of a matrix
@@ -40,8 +36,8 @@ T = TypeVar("T")
 BRIEF = tuple(
     one for one in check.everything() if one.apart_s <= check.BETWEEN_S
 )  # a check that looks for 30 s would be most of the figure
-GREEN = (Outcome.PASS, Outcome.SKIP)
 MIB = 1 << 20
+NOT_GREEN = "the cell is not green"
 HEAD = (
     "| cell | anew: nodes | stages | until green | together | judged | save | until green | restore | until green | together"
     " | anew / restored | on disk | same outcomes | load |\n|" + "---|" * 15
@@ -80,13 +76,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """Nodes that are up, and all that is needed to judge and to name them."""
+    """A cluster that is up, and all that is needed to judge it and to keep it."""
 
-    cell: Cell
-    nodes: bed.Bed
+    cluster: Cluster
     keeper: bed.Snapshots
     site: Site
-    stages: tuple[Stage, ...]
     key: str
     nodes_s: float
     stages_s: float
@@ -95,11 +89,11 @@ class Made:
         """Seconds, and what every check says. patient: with the pauses between two looks that a run has."""
         began_s = ticks_s()
         results = check.run_all(
-            self.cell,
+            self.cluster.cell,
             self.site,
-            addons=plan.addons_of(self.cell),
+            addons=plan.addons_of(self.cluster.cell),
             on_result=lambda _: None,
-            variables=inventory.variables(self.stages[-1], self.site),
+            variables=inventory.variables(self.cluster.stages[-1], self.site),
             checks=None if patient else BRIEF,
             settle_s=check.SETTLE_S if patient else GREEN_LIMIT_S,
             sleep=pause if patient else lambda _: None,
@@ -113,13 +107,8 @@ class Made:
     def settle(self) -> float:
         """Seconds until every check that needs no long time between its looks is green. Raises BedError where one stays red."""
         took_s, results = self.judge(patient=False)
-        _see_green(results)
+        see_green(results, what=NOT_GREEN)
         return took_s
-
-
-def _see_green(results: Sequence[CheckResult]) -> None:
-    if red := [one for one in results if one.outcome not in GREEN]:
-        raise BedError("the cell is not green", "; ".join(f"{one.check} on {one.node}: {one.said}" for one in red), "run it as a cell")
 
 
 @click.command()
@@ -133,14 +122,7 @@ def main(*, orderings: tuple[str, ...], ref: str, topology: str, write: bool) ->
     ended = ""
     with interrupted_by_sigterm():
         for text in orderings:
-            ordering = notation.parse_ordering(text)
-            cell = Cell(
-                ref=notation.parse_ref(ref),
-                kube_version="v1.29.5",
-                topology=notation.parse_topology(topology),
-                ordering=ordering,
-                endpoint=_endpoint(ordering),
-            )
+            cell = cell_of(notation.parse_ref(ref), notation.parse_ordering(text), notation.parse_topology(topology))
             try:
                 found.append(_measure(cell))
                 print(_row(found[-1]), flush=True)
@@ -157,13 +139,8 @@ def main(*, orderings: tuple[str, ...], ref: str, topology: str, write: bool) ->
     table = "\n".join([_about(found[0].cell), "", HEAD, *map(_row, found), "", *_matrix(found)]) + "\n"
     print(f"\n{table}")
     if write:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(before + BEGIN + table + END + rest.partition(END)[2])
+        page.write(PAGE, table, bench="snapshot")
     sys.exit(3 if ended or any(one.differs for one in found) else 0)
-
-
-def _endpoint(ordering: notation.Ordering) -> Endpoint:
-    return "vip" if any("kube-vip" in addons for addons in ordering) else "node"
 
 
 def _measure(cell: Cell) -> Measured:
@@ -171,7 +148,7 @@ def _measure(cell: Cell) -> Measured:
     with _made(cell) as made:
         settled = made.settle()
         judged, before = made.judge(patient=True)
-        _see_green(before)
+        see_green(before, what=NOT_GREEN)
         _tell(f"{cell.ordering_text}: green after {made.nodes_s + made.stages_s + settled:.0f} s, judged in {judged:.0f} s")
         save, _ = _timed(lambda: made.keeper.save(made.key))
         try:
@@ -184,7 +161,7 @@ def _measure(cell: Cell) -> Measured:
             _, after = again.judge(patient=True)
             disk = _disk(made.key)
         finally:
-            made.nodes.down()
+            made.cluster.nodes.down()
             made.keeper.forget(made.key)
     was = {(one.check, one.node): one.outcome for one in before}
     return Measured(
@@ -206,45 +183,23 @@ def _measure(cell: Cell) -> Measured:
 
 @contextmanager
 def _made(cell: Cell) -> Iterator[Made]:
-    """Nodes of `cell` after its last stage, for as long as the block runs."""
-    facts, needs = release.load(cell.ref.release), host.node_needs(host.facts())
-    plan.check(cell)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="spraylab-snapshot-")))
-        connected = stack.enter_context(engine.connect())
-        made = artifacts.prepare(cell.kube_version, plan.addons_of(cell), on_progress=lambda _: None)
-        nodeimage.ensure(connected, say=_tell)
-        nodes = bed.find(cell.bed)(
-            cell_id=cell.id,
-            topology=cell.topology,
-            artifacts=made.path,
-            run_id=f"snapshot-{folder.name.rpartition('-')[2]}",
-            folder=folder,
-            engine=connected,
-            say=_tell,
-        )
+    """A cluster of `cell` after its last stage, for as long as the block runs."""
+    with cluster_of(cell, bench="snapshot", say=_tell) as cluster:
+        nodes = cluster.nodes
         if not isinstance(nodes, bed.Snapshots):
             raise BedError(f"the bed {cell.bed!r} cannot do this", "it keeps no snapshots", "use another bed")
-        stack.callback(nodes.down)
+        nodeimage.ensure(cluster.engine, say=_tell)  # else what is made once for all nodes would be timed as these nodes'
         nodes_s, site = _timed(nodes.up)
-        stages = plan.stages(cell, facts, needs=needs, versions=made.versions)
-        source = playbooks.replica(facts)
-        stages_s, _ = _timed(partial(_install, cell, site, stages, source=source, folder=folder))
-        lab = snapshots.content(Path(snapshots.__file__).parent)  # the playbooks of the replica and what the node image is made of, too
-        by = (lab, made.path.name, str(facts), str(needs), source.label, connected.name, connected.version(), host.facts().kernel)
-        key = snapshots.key(stages, site, made_by=by)
-        yield Made(cell=cell, nodes=nodes, keeper=nodes, site=site, stages=stages, key=key, nodes_s=nodes_s, stages_s=stages_s)
+        stages_s, _ = _timed(partial(cluster.install, site))
+        yield Made(cluster=cluster, keeper=nodes, site=site, key=_key(cluster, site), nodes_s=nodes_s, stages_s=stages_s)
 
 
-def _install(cell: Cell, site: Site, stages: Sequence[Stage], *, source: playbooks.Playbooks, folder: Path) -> None:
-    if plan.has_plain_network(cell, stages[0].addons):
-        network.place(site)
-    for stage in stages:
-        done = installer.install(
-            stage, site=site, playbooks=source, folder=folder, on_event=lambda _: None, stop=Event(), limit_s=STAGE_LIMIT_S
-        )
-        if done.rc != 0:
-            raise BedError(f"stage {stage.name!r} ended with {done.rc}", f"{done.failed_task}: {done.failed_said}", "run it as a cell")
+def _key(cluster: Cluster, site: Site) -> str:
+    facts, seen = release.load(cluster.cell.ref.release), host.facts()
+    lab = snapshots.content(Path(snapshots.__file__).parent)  # the playbooks of the replica and what the node image is made of, too
+    on = (cluster.engine.name, cluster.engine.version(), seen.kernel)
+    by = (lab, cluster.artifacts.path.name, str(facts), str(host.node_needs(seen)), playbooks.replica(facts).label, *on)
+    return snapshots.key(cluster.stages, site, made_by=by)
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
@@ -280,7 +235,7 @@ def _row(one: Measured) -> str:
 
 def _matrix(found: Sequence[Measured]) -> Iterator[str]:
     """What snapshots would change for the matrix of all orderings, in whole sentences, out of `found` alone."""
-    cells = [replace(found[0].cell, ordering=ordering, endpoint=_endpoint(ordering)) for ordering in notation.every_ordering()]
+    cells = [cell_of(found[0].cell.ref, ordering, found[0].cell.topology) for ordering in notation.every_ordering()]
     courses = course.courses(cells)
     runs = sum(len(one.longest.ordering) for one in courses)
     paths = {one for of in courses for one in course.prefixes(of.longest)}
@@ -308,11 +263,8 @@ def _matrix(found: Sequence[Measured]) -> Iterator[str]:
 
 
 def _about(cell: Cell) -> str:
-    seen = host.facts()
     versions = artifacts.versions(cell.kube_version, plan.addons_of(cell))
-    named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if name in (*plan.ADDON_VARIABLES, "kubernetes"))
-    when = datetime.fromtimestamp(now_s(), UTC).strftime("%Y-%m-%d")
-    return f"{when}, {cell.ref.label}, topology {cell.topology}, {named}, {seen.cores} cores, kernel {seen.kernel}."
+    return page.about(cell, {name: versions[name] for name in (*plan.ADDON_VARIABLES, "kubernetes") if name in versions})
 
 
 if __name__ == "__main__":
