@@ -331,7 +331,7 @@ def test_an_upgrade_fetches_the_programs_of_its_own_kubernetes(supply: Supply, f
     stages = plan.stages(cell, load("v2.25.1"), needs=LAPTOP, versions={}, supply=supply)
     for program in ("kubelet", "kubeadm", "kubectl"):
         urls = [stage.variables.get(f"{program}_download_url") for stage in stages]  # one program, which goes by its name
-        assert urls == [f"file:///opt/lab/{folder}kubelet" for folder in folders] if folders else urls == [None] * 3
+        assert urls == ([f"file:///opt/lab/{folder}kubelet" for folder in folders] if folders else [None] * 3)
 
 
 def test_a_reset_is_told_what_is_there_and_leaves_nothing_on() -> None:

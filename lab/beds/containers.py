@@ -150,9 +150,10 @@ class Containers:
 
     def restock(self) -> None:
         """Load the images anew that lie in the artifacts, on every member. Raises BedError."""
-        site = self._site
-        for node in site.members if site else ():
-            done = ssh(site, node, RESTOCK, limit_s=RESTOCK_LIMIT_S)
+        if not self._site:
+            return
+        for node in self._site.members:
+            done = ssh(self._site, node, RESTOCK, limit_s=RESTOCK_LIMIT_S)
             if done.rc != 0:
                 why = done.stderr.strip()[-400:] or f"rc {done.rc}"
                 raise BedError(
