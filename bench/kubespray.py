@@ -168,7 +168,7 @@ def _plain(stage: Stage, site: Site, source: Playbooks, folder: Path) -> Complet
     told = installer.arguments(stage, hosts=str(hosts), more=source.arguments, playbook=str(source.cluster))
     env = {
         "ANSIBLE_CONFIG": str(source.cluster.parent / "ansible.cfg"),
-        "ANSIBLE_SSH_COMMON_ARGS": f"-F {site.ssh_config.absolute()}",
+        "ANSIBLE_SSH_EXTRA_ARGS": f"-F {site.ssh_config.absolute()}",  # the common ones are set by kubespray itself, for bastions
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "connections"),
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts"),
     }
