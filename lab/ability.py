@@ -128,7 +128,7 @@ def _machine(seen: HostFacts, cache: Path, inotify: int) -> tuple[Ability, ...]:
             "disk",
             free >= NEEDED_DISK_BYTES,
             f"{free / GIB:.1f} GiB free for {cache}",
-            f"make room, or set SPRAYLAB_CACHE to a larger disk: {NEEDED_DISK_BYTES // GIB} GiB are needed",
+            f"make room (`spraylab gc --cache`), or set SPRAYLAB_CACHE to a larger disk: {NEEDED_DISK_BYTES // GIB} GiB are needed",
             needed=True,
         ),
         _row("cores", seen.cores >= 2, str(seen.cores), "kubeadm asks for two; expect timeouts with one"),

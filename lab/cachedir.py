@@ -1,7 +1,8 @@
 """The content-keyed cache: where entries stand, and how one comes to be whole or not at all.
 
 An entry is a folder `<root>/<kind>/<key>` that never changes once it is there, but for those that grow, such as a clone; the whole
-cache can be deleted at any time.
+cache can be deleted at any time. The time of the folder itself says when the entry was last used: no key looks at it, as keys look at
+times of the files inside.
 """
 
 import errno
@@ -14,8 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.errors import HostError
+from lab.host import HOST, started_ticks
 
 GIB = 1024**3
+GO, DEBS, DOWNLOADS = "go", "debs", "downloads"  # what Go, debootstrap and kubespray keep, each in a way of its own
+SHARED = (GO, DEBS, DOWNLOADS)  # kinds that are one entry each
+ROOM = "make room there (`spraylab gc --cache` shows what of it is old), or set SPRAYLAB_CACHE to a folder on a larger disk"
 UNWRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR)
 
 
@@ -35,9 +40,9 @@ def digest(parts: Iterable[str | bytes]) -> str:
 
 
 def entry(kind: str, key: str) -> Path | None:
-    """The folder of a finished entry, or None."""
+    """The folder of a finished entry, marked as used now; None where there is none."""
     path = root() / kind / key
-    return path if path.is_dir() else None
+    return path if path.is_dir() and _mark(path) else None
 
 
 @contextmanager
@@ -49,19 +54,20 @@ def fill(kind: str, key: str) -> Iterator[Path | None]:
     the disk is full or the cache folder cannot be written.
     """
     with _no_room_is_an_answer():
-        folder = root() / kind
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{key}.{os.getpid()}.part"  # of its own: what a killed process started may still write to the old one
-        with _locked(folder / f".{key}.lock"):
+        folder = root() / kind / key
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = _part(folder)  # of its own: what a killed process started may still write to the old one
+        with _locked(_lock(folder)):
             if entry(kind, key):
                 yield None
                 return
-            for left in folder.glob(f".{key}.*.part"):  # by a killed process: the lock was free
+            for left in folder.parent.glob(f".{key}.*.part"):  # by a killed process: the lock was free
                 shutil.rmtree(left, ignore_errors=True)
             part.mkdir()
             try:
                 yield part
-                part.rename(folder / key)
+                _mark(part)  # what was unpacked there may have brought a time along
+                part.rename(folder)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
 
@@ -73,15 +79,31 @@ def growing(kind: str, key: str) -> Iterator[Path]:
     What a killed process left in it must do no harm. Raises HostError as `fill` does.
     """
     with _no_room_is_an_answer():
+        folder = root() / kind / key
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(_lock(folder)):
+            folder.mkdir(exist_ok=True)
+            _mark(folder)
+            yield folder
+
+
+def shared(kind: str) -> Path:
+    """The folder of one of the kinds SHARED, marked as used now; many processes may use it at once. Raises HostError as `fill` does."""
+    with _no_room_is_an_answer():
         folder = root() / kind
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f".{key}.lock"):
-            (folder / key).mkdir(exist_ok=True)
-            yield folder / key
+        root().mkdir(parents=True, exist_ok=True)
+        with _locked(_lock(folder)):
+            folder.mkdir(exist_ok=True)
+            _mark(folder)
+    return folder
 
 
 def obtain(kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The entry `key` of `kind`; made by `make(empty folder)` if it is not there. Raises as `fill` and `make` do."""
+    """The entry `key` of `kind`; made by `make(empty folder)` if it is not there. Raises as `fill` and `make` do.
+
+    No lock is held when this has returned. The entry stays all the same: it is marked as used now, and `discard` is asked only for what
+    was not used for a day or longer. Who needs it for longer than that asks again.
+    """
     if (path := entry(kind, key)) is not None:
         return path
     with fill(kind, key) as part:
@@ -94,10 +116,54 @@ def remove(kind: str, key: str) -> None:
     """Delete an entry, which goes as it came: whole; harmless when it is not there."""
     if entry(kind, key) is None:
         return
-    gone = root() / kind / f".{key}.{os.getpid()}.part"  # which gc knows how to find, should this process be killed
-    with _locked(root() / kind / f".{key}.lock"), suppress(FileNotFoundError):
-        (root() / kind / key).rename(gone)
+    folder = root() / kind / key
+    gone = _part(folder)  # which gc knows how to find, should this process be killed
+    with _locked(_lock(folder)), suppress(FileNotFoundError):
+        folder.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def discard(folder: Path, *, used_ns: int) -> bool:
+    """Delete the entry at `folder`, last used at `used_ns`; False, and nothing is lost, when it was used since, is locked or is gone.
+
+    Who finds an entry marks it by that: one that is found before it is moved away comes back, after that it is not found but made anew,
+    once the lock is free. Raises OSError when it is not this user's to delete.
+    """
+    gone = _part(folder)
+    try:
+        with _locked(_lock(folder), wait=False):
+            if folder.stat().st_mtime_ns != used_ns:
+                return False
+            folder.rename(gone)
+            if gone.stat().st_mtime_ns != used_ns:  # found between those two lines
+                gone.rename(folder)
+                return False
+            _lock(folder).unlink()
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    wipe(gone)
+    return True
+
+
+def wipe(folder: Path) -> None:
+    """Delete `folder` with all that lies in it, also where folders may not be written, as those of Go's modules; harmless when it is gone.
+
+    Raises OSError when something is in the way.
+    """
+    for place, _, _ in os.walk(folder):
+        if not os.access(place, os.W_OK):
+            Path(place).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)  # another process may be deleting it too
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def half_made(*, host: Path = HOST) -> Iterator[tuple[Path, int]]:
+    """What processes that are gone now left half made or half deleted: the folder, and which process. host: where /proc is read from."""
+    for part in sorted((*root().glob("*/.*.part"), *root().glob(".*.part"))):
+        pid = part.name.split(".")[-2]
+        if pid.isdigit() and not started_ticks(int(pid), root=host):
+            yield part, int(pid)
 
 
 def free_bytes() -> int:
@@ -114,7 +180,7 @@ def need_room(needed_bytes: int, purpose: str, *, free: Callable[[], int] = free
         raise HostError(
             f"not enough room on the disk to {purpose}",
             f"{root()} is on a file system with {there / GIB:.1f} GiB free, about {needed_bytes / GIB:.1f} GiB are needed",
-            "make room there, or set SPRAYLAB_CACHE to a folder on a larger disk",
+            ROOM,
         )
 
 
@@ -123,7 +189,7 @@ def disk_full(purpose: str, said: str) -> HostError:
     return HostError(
         f"the disk became full while making {purpose}",
         f"{said}; {free_bytes() / GIB:.1f} GiB are free under {root()} now, what was half made is removed",
-        "make room there, or set SPRAYLAB_CACHE to a folder on a larger disk, and run the same command again",
+        f"{ROOM}, and run the same command again",
     )
 
 
@@ -140,13 +206,35 @@ def _no_room_is_an_answer() -> Iterator[None]:
         raise
 
 
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def _part(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.{os.getpid()}.part")
+
+
+def _mark(folder: Path) -> bool:
+    """Give `folder` the time of now; False when it is not there."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    except OSError:  # another user's, or on a disk that is read only: it is used all the same, and looks older than it is
+        return True
+    return True
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`; the kernel frees it when its process dies, however it dies."""
+def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock file at `path`; the kernel frees it when its process dies, however it dies.
+
+    Raises BlockingIOError when another holds it and this one does not `wait`.
+    """
     while True:
         with path.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not path.exists() or path.stat().st_ino != os.fstat(lock.fileno()).st_ino:
-                continue  # the cache was deleted while this process waited: that lock guards nothing any more
+                continue  # it was deleted while this process waited, as the cache may be: that lock guards nothing any more
             yield
             return

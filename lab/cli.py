@@ -13,6 +13,7 @@ from lab import (
     artifacts,
     bed,
     building,
+    cachedir,
     course,
     doctor,
     engine,
@@ -32,12 +33,14 @@ from lab import (
     runs,
     scenario,
     slots,
+    stale,
     takehome,
 )
+from lab.deadline import now_s
 from lab.errors import LabError, ScenarioError
 from lab.model import Site
 from lab.refs import Refs
-from lab.reports import bedtable, planned, progress, terminal
+from lab.reports import bedtable, cachetable, planned, progress, terminal
 
 BAD_INPUT = 4
 CELL_OPTIONS = ("artifacts", "bed", "engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
@@ -230,8 +233,16 @@ def matrix_(folder: Path | None) -> None:
 @main.command("gc")
 @click.option("--yes", is_flag=True, help="Delete what is shown.")
 @click.option("--engine", "choice", type=click.Choice(["auto", "docker", "podman"]), default="auto", help="Container engine.")
-def gc_(choice: engine.Choice, *, yes: bool) -> None:
-    """Show what killed runs left on this host; delete it with --yes. What living runs own is not touched."""
+@click.option("--cache", is_flag=True, help="What of the cache was not used for some days, in place of what killed runs left.")
+@click.option("--days", type=click.IntRange(min=1), default=14, show_default=True, help="With --cache: how many.")
+def gc_(choice: engine.Choice, days: int, *, yes: bool, cache: bool) -> None:
+    """Show what killed runs left on this host, or with --cache what of the cache is old; delete it with --yes.
+
+    What living runs own or have just used is not touched; what goes of the cache is made again when it is asked for.
+    """
+    if cache:
+        _gc_cache(days, yes=yes)
+        return
     machines = libvirt.answering()
     with gc.reached(choice, machines=machines) as connected:
         found = gc.leftovers(connected, machines=machines)
@@ -244,6 +255,14 @@ def gc_(choice: engine.Choice, *, yes: bool) -> None:
             click.echo(f"deleted {len(found)}")
         else:
             click.echo(f"{len(found)} left over; `spraylab gc --yes` deletes them")
+
+
+def _gc_cache(days: int, *, yes: bool) -> None:
+    click.echo(f"looking through {cachedir.root()}", err=True)
+    entries = stale.look(days=days)
+    terminal.console().print(cachetable.table(entries, now_s=now_s()))
+    going = [one for one in entries if not one.stays]
+    click.echo(cachetable.ended(going, stale.delete(going) if yes else None, days=days))
 
 
 @main.command()

@@ -197,7 +197,7 @@ def _make(folder: Path, component: Component, *, part: Path, found: Toolchain) -
     programs.mkdir()
     for path in _files(folder, component):
         shutil.copy(path, work / path.name)
-    go, go_cache = toolchain.program(found), cachedir.root() / "go"
+    go, go_cache = toolchain.program(found), cachedir.shared(cachedir.GO)
     env = {**FIXED_ENV, "GOARCH": found.arch, "GOMODCACHE": str(go_cache / "mod"), "GOCACHE": str(go_cache / "build")}
     folder_of = partial(_module_folder, folder.name, work=work, go=go, env=env)
     overrides = override.arguments(override.needed(component.overrides), work, place_of=folder_of)

@@ -1,7 +1,6 @@
 """What killed runs left: found with the reason, then deleted. What a living run owns, or the lab does not own, is never touched."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -118,7 +117,8 @@ def delete(engine: Engine | None, found: tuple[Leftover, ...], *, machines: Libv
         if one.kind == "process":
             _end(one)
         elif one.kind == "folder":
-            shutil.rmtree(one.name, ignore_errors=True)
+            with suppress(OSError):
+                cachedir.wipe(Path(one.name))
         else:
             removers[one.kind](one.name)
 
@@ -150,10 +150,8 @@ def _orphans(root: Path) -> Iterator[Leftover]:
 
 def _half_made(root: Path) -> Iterator[Leftover]:
     """Entries of the cache that a killed process did not finish."""
-    for part in sorted(cachedir.root().glob("*/.*.part")):
-        pid = part.name.split(".")[-2]
-        if pid.isdigit() and not started_ticks(int(pid), root=root):
-            yield Leftover(kind="folder", name=str(part), run_id="", why=f"process {pid} that was filling it is gone")
+    for part, pid in cachedir.half_made(host=root):
+        yield Leftover(kind="folder", name=str(part), run_id="", why=f"process {pid} that was filling it is gone")
 
 
 def _snapshots(root: Path, stands: Collection[str | None]) -> Iterator[Leftover]:

@@ -154,6 +154,22 @@ def environment(pid: int, *, root: Path = HOST) -> dict[str, str]:
     return {name: value for name, equals, value in pairs if equals}
 
 
+def mounted(*, root: Path = HOST) -> frozenset[str]:
+    """What any process has mounted, also in a container: each as a path in the file system it comes from."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    for pid in processes(root=root):
+        try:
+            space = str((root / f"proc/{pid}/ns/mnt").readlink())
+        except OSError:  # it has ended, or is another user's
+            continue
+        lines = _text(root / f"proc/{pid}/mountinfo").splitlines() if space not in seen else []
+        if lines:
+            seen.add(space)
+            found |= {line.split()[3] for line in lines}
+    return frozenset(found)
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(errors="replace")

@@ -33,7 +33,6 @@ from lab.watch import Patience
 
 FOLDER = Path("runs")
 RUN_BYTES = cachedir.GIB  # evidence of a cell is under 2 MiB, its nodes' volumes some hundred
-DOWNLOADS = "downloads"  # kind of the cache: what kubespray fetched, under its own names
 SPARE_MIB = 1024.0  # of the host's free memory that nodes are not given
 
 
@@ -66,7 +65,7 @@ class Options:
 def supply(source: str | None, components: Iterable[str]) -> Supply:
     """What `--artifacts` and `--component` ask for. Raises ScenarioError when one of them cannot be read, or names what cannot be built
     where it has to be."""
-    asked = parse(source, components, downloads=str(cachedir.root() / DOWNLOADS))
+    asked = parse(source, components, downloads=str(cachedir.root() / cachedir.DOWNLOADS))
     if asked.artifacts == "built":
         artifacts.known(asked)
     return asked
@@ -122,6 +121,7 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
         playbooks.kubespray(ref, options.kubespray or checkout.PUBLIC)
     if fetching:
         upstream.check()
+        cachedir.shared(cachedir.DOWNLOADS)
     needed = sum(component.load(name).needs_mib * 2**20 for name in missing)
     needed += sum(bed.find(name).room_bytes() for name in {cell.bed for cell in wanted})
     if needed:

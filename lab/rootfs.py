@@ -59,8 +59,7 @@ def make(part: Path, packages: tuple[str, ...], *, setup: Path, what: str, say: 
     if not shutil.which("debootstrap"):
         raise HostError("no debootstrap", f"{what} is made by it and the program is not there", "apt-get install debootstrap")
     cachedir.need_room(NEEDED_BYTES, f"make {what}")
-    debs = cachedir.root() / "debs"
-    debs.mkdir(parents=True, exist_ok=True)
+    debs = cachedir.shared(cachedir.DEBS)
     with tempfile.TemporaryDirectory(dir=part, prefix="root-", ignore_cleanup_errors=True) as temporary:
         root = Path(temporary) / "root"
         say(f"making the Debian root of {what}: {len(packages)} packages and what they need")

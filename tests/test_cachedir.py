@@ -3,6 +3,7 @@ import fcntl
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,96 @@ def test_an_entry_that_grows_keeps_what_it_has_and_is_one_process_alone() -> Non
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with cachedir.growing("clones", "k") as folder:
         assert [path.name for path in folder.iterdir()] == ["first"]
+
+
+OLD_NS = 10**18  # in 2001
+
+
+def _aged(folder: Path) -> Path:
+    os.utime(folder, ns=(OLD_NS, OLD_NS))
+    return folder
+
+
+def _grow(kind: str, key: str) -> None:
+    with cachedir.growing(kind, key):
+        pass
+
+
+def _unpack_old(part: Path) -> None:
+    _write(part)
+    _aged(part)
+
+
+def test_whoever_finds_or_makes_an_entry_marks_it_and_no_file_in_it() -> None:
+    made = cachedir.obtain("things", "k", _unpack_old)
+    assert made.stat().st_mtime_ns > OLD_NS, "what was unpacked brought its time along"
+    os.utime(made / "program", ns=(OLD_NS, OLD_NS))
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: cachedir.entry("things", "k"),
+        lambda: cachedir.obtain("things", "k", _write),
+        lambda: _grow("things", "k"),
+    )
+    for use in uses:
+        _aged(made)
+        use()
+        assert made.stat().st_mtime_ns > OLD_NS
+        assert (made / "program").stat().st_mtime_ns == OLD_NS
+    assert cachedir.entry("things", "other") is None
+
+
+def test_what_a_tool_keeps_is_made_marked_and_one_entry() -> None:
+    folder = _aged(cachedir.shared(cachedir.GO))
+    (folder / "mod").mkdir()
+    _aged(folder)
+    assert cachedir.shared(cachedir.GO) == folder
+    assert folder.stat().st_mtime_ns > OLD_NS
+    _aged(folder)
+    assert cachedir.discard(folder, used_ns=OLD_NS)
+    assert list(cachedir.root().iterdir()) == []
+
+
+def test_an_old_entry_goes_whole_with_its_lock_and_can_be_made_again() -> None:
+    made = cachedir.obtain("things", "k", _write)
+    (made / "modules").mkdir()
+    (made / "modules" / "go.mod").touch()
+    (made / "modules").chmod(0o555)
+    assert cachedir.discard(_aged(made), used_ns=OLD_NS)
+    assert list(made.parent.iterdir()) == []
+    assert not cachedir.discard(made, used_ns=OLD_NS), "it is gone"
+    assert (cachedir.obtain("things", "k", _write) / "program").read_text() == "whole"
+
+
+def test_an_entry_that_is_used_once_it_was_seen_stays_as_it_was() -> None:
+    made = _aged(cachedir.obtain("things", "k", _write))
+    assert cachedir.entry("things", "k")
+    assert not cachedir.discard(made, used_ns=OLD_NS)
+    assert (made / "program").read_text() == "whole"
+    assert sorted(path.name for path in made.parent.iterdir()) == [".k.lock", "k"]
+
+
+def test_an_entry_that_is_locked_stays() -> None:
+    with cachedir.growing("clones", "k") as folder:
+        assert not cachedir.discard(_aged(folder), used_ns=OLD_NS)
+    assert folder.exists()
+
+
+def test_one_that_is_found_while_it_is_moved_away_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, move = _aged(cachedir.obtain("things", "k", _write)), Path.rename
+
+    def found_then_moved(self: Path, to: Path) -> Path:
+        assert self != made or cachedir.entry("things", "k") == made
+        return move(self, to)
+
+    monkeypatch.setattr(Path, "rename", found_then_moved)
+    assert not cachedir.discard(made, used_ns=OLD_NS)
+    assert (made / "program").read_text() == "whole"
+    assert sorted(path.name for path in made.parent.iterdir()) == [".k.lock", "k"]
+
+
+def test_what_gone_processes_left_is_told_with_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "proc" / "20").mkdir(parents=True)
+    (tmp_path / "proc" / "20" / "stat").write_text(f"20 (x) S {'0 ' * 18}5 0")
+    for name in ("things/.v1.2-k.20.part", "things/.v1.2-k.21.part", ".go.22.part", "things/k"):
+        (cachedir.root() / name).mkdir(parents=True)
+    found = {(part.name, pid) for part, pid in cachedir.half_made(host=tmp_path)}
+    assert found == {(".v1.2-k.21.part", 21), (".go.22.part", 22)}

@@ -122,3 +122,14 @@ def test_inotify_instances_that_are_open_are_not_free(tmp_path: Path) -> None:
         (tmp_path / f"proc/77/fd/{number}").symlink_to(what)
     (tmp_path / "proc/78").mkdir()  # one whose descriptors cannot be seen
     assert host.inotify_free(root=tmp_path) == 8
+
+
+def test_what_is_mounted_is_told_of_every_mount_name_space_once(tmp_path: Path) -> None:
+    line = "31 1 0:1 {} /opt/lab ro,relatime - ext4 /dev/sda1 rw\n"
+    for pid, space, source in ((1, "mnt:[1]", "/"), (7, "mnt:[2]", "/cache/artifacts/a"), (8, "mnt:[2]", "/not read again"), (9, "", "/x")):
+        folder = tmp_path / f"proc/{pid}"
+        (folder / "ns").mkdir(parents=True)
+        (folder / "mountinfo").write_text(line.format(source))
+        if space:  # of another user's process it cannot be read
+            (folder / "ns" / "mnt").symlink_to(space)
+    assert host.mounted(root=tmp_path) == {"/", "/cache/artifacts/a"}
