@@ -26,8 +26,11 @@ systemctl stop etcd 2>/dev/null
 systemctl stop containerd
 journalctl --relinquish-var # closes its files
 """
-# reset.yml stops containerd and deletes all that it keeps, the images among it
-RESTOCK = "rm -f /var/lib/spraylab-images-loaded && systemctl restart containerd && systemctl restart spraylab-images"
+# reset.yml stops containerd and deletes all that it keeps, the images among it, and crictl with its configuration, which comes by stdin.
+RESTOCK = """\
+cat >/etc/crictl.yaml && rm -f /var/lib/spraylab-images-loaded && systemctl restart containerd && systemctl restart spraylab-images
+"""
+CRICTL = nodeimage.NODE / "root" / "etc" / "crictl.yaml"
 RESTOCK_LIMIT_S = 300.0  # 15 to 26 s for a node with Cilium
 
 
@@ -153,7 +156,7 @@ class Containers:
         if not self._site:
             return
         for node in self._site.members:
-            done = ssh(self._site, node, RESTOCK, limit_s=RESTOCK_LIMIT_S)
+            done = ssh(self._site, node, RESTOCK, limit_s=RESTOCK_LIMIT_S, stdin=CRICTL.read_text())
             if done.rc != 0:
                 why = done.stderr.strip()[-400:] or f"rc {done.rc}"
                 raise BedError(
