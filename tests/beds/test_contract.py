@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab import bed, cachedir, libvirt, slots, snapshot
-from lab.bed import Bed, Meter, Power, Snapshots
+from lab.bed import Bed, Meter, Power, Restocks, Snapshots
 from lab.command import ssh
 from lab.deadline import until
 from lab.engine import Engine
@@ -299,6 +299,19 @@ def test_a_bed_that_counts_memory_sees_what_a_node_takes(make: Callable[..., Bed
     assert before > 1
     said(site, 0, "head -c 200M /dev/zero >/run/taken")  # on memory
     assert one.memory_mib(node) > before + 150
+
+
+def test_what_a_reset_takes_of_a_node_comes_back(make: Callable[..., Bed]) -> None:
+    one = make()
+    if not isinstance(one, Restocks):
+        pytest.skip(f"nothing gives nodes of bed {one.name} back what a reset takes")
+    site = one.up()
+    was = said(site, 0, "cat /etc/crictl.yaml")
+    said(site, 0, "systemctl stop containerd && rm -r /var/lib/containerd /etc/crictl.yaml")
+    one.restock()
+    assert (
+        said(site, 0, "cat /etc/crictl.yaml && crictl ps -q && systemctl is-active containerd spraylab-images") == f"{was}\nactive\nactive"
+    )
 
 
 def test_limits_are_whole_sentences(make: Callable[..., Bed]) -> None:
