@@ -129,6 +129,7 @@ def _environment(site: Site, playbooks: Playbooks, folder: Path) -> Mapping[str,
     return {
         "ANSIBLE_CONFIG": str(playbooks.cluster.parent / "ansible.cfg"),
         "ANSIBLE_SSH_ARGS": f"-F {site.ssh_config.absolute()}",
+        "ANSIBLE_REMOTE_USER": "root",  # as the SSH configuration says, to ssh alone: Ansible would start sudo for every task
         "ANSIBLE_HOST_KEY_CHECKING": "False",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_FORKS": str(FORKS),
