@@ -14,6 +14,14 @@ def _admin_conf(look: Look) -> Iterator[str]:
         yield f"kubeadm init waits for the VIP, and {look.release.tag} lets kube-vip take it with admin.conf; {why}"
 
 
+def _super_admin_conf(look: Look) -> Iterator[str]:
+    """The release looks whether kubeadm has run on the node, and not which Kubernetes it is."""
+    waits = look.stage.index == 0 and look.endpoint and look.on("kube_vip_enabled")
+    change = since().super_admin_conf
+    if waits and look.release.kube_vip.conf == "super-admin.conf" and not has_reached(look.cell.kube_version, change):
+        yield f"{look.release.tag} gives kube-vip of a first control plane super-admin.conf, which kubeadm before {change.version} does not write"
+
+
 def _nobody_holds(look: Look) -> Iterator[str]:
     address = str(look.endpoint.get("address", ""))
     held = look.on("kube_vip_enabled") and look.on("kube_vip_controlplane_enabled") and look.text("kube_vip_address") == address
@@ -64,6 +72,7 @@ def _swap(look: Look) -> Iterator[str]:
 
 RULES = (
     Rule(name="kube-vip's right to its lease", signature="kube-vip-admin-conf-forbidden", look=_admin_conf),
+    Rule(name="a configuration for kube-vip", signature="kube-vip-super-admin-conf-missing", look=_super_admin_conf),
     Rule(name="a VIP that somebody holds", signature="vip-without-owner", look=_nobody_holds),
     Rule(name="a mode for kube-vip", signature="kube-vip-no-mode", look=_no_mode),
     Rule(name="an interface for kube-vip", signature="kube-vip-no-interface", look=_no_interface),

@@ -16,13 +16,14 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Job:
 @pytest.mark.parametrize(
     ("cell", "cause"),
     [
-        ("no-mode", "kube-vip-no-mode"),
-        ("no-interface", "kube-vip-no-interface"),
-        ("no-swap-gate", "kubelet-never-starts"),
-        ("too-short", "slow-host"),
+        ("with-no-mode", "kube-vip-no-mode"),
+        ("with-no-interface", "kube-vip-no-interface"),
+        ("with-no-swap-gate", "kubelet-never-starts"),
+        ("with-too-short", "slow-host"),
+        ("k8s-v1.28.6", "kube-vip-super-admin-conf-missing"),
     ],
 )
 def test_each_cause_is_found(others: Job, cell: str, cause: str) -> None:
-    verdict = others.cell(f"with-{cell}").verdict
+    verdict = others.cell(cell).verdict
     assert (verdict.outcome, verdict.cause) == (Outcome.FAIL, cause)
     assert "kube-vip-admin-conf-forbidden" in {other.signature for other in verdict.ruled_out}

@@ -22,6 +22,23 @@ def test_admin_conf_has_no_rights_while_the_run_of_kubeadm_init_waits_for_the_vi
     assert not told or "super-admin.conf" in found
 
 
+@pytest.mark.parametrize(
+    ("release", "kube_version", "ordering", "told"),
+    [
+        ("v2.25.1", "v1.28.6", "kube-vip", True),
+        ("v2.26.1", "v1.28.6", "kube-vip+metallb > cilium", True),
+        ("v2.25.1", "v1.29.0", "kube-vip", False),
+        ("v2.25.0", "v1.28.6", "kube-vip", False),
+        ("v2.25.1", "v1.28.6", "base > kube-vip", False),
+        ("v2.25.1", "v1.28.6", "metallb", False),
+    ],
+)
+def test_super_admin_conf_is_not_there_before_kubernetes_writes_it(release: str, kube_version: str, ordering: str, *, told: bool) -> None:
+    found = said("a configuration for kube-vip", ordering, release=release, kube_version=kube_version)
+    assert bool(found) is told
+    assert not told or "kubeadm before v1.29.0 does not write" in found
+
+
 def test_nobody_waits_for_the_vip_when_the_node_is_the_endpoint() -> None:
     assert said("kube-vip's right to its lease", "kube-vip", release="v2.25.0", endpoint="node") == ""
 
