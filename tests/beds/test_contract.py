@@ -132,13 +132,17 @@ def test_systemd_of_a_node_lives_in_its_own_control_group(make: Callable[..., Be
 
 
 def test_control_groups_of_one_node_are_of_no_other(make: Callable[..., Bed]) -> None:
-    site = of_containers(make()).up()
-    made = "for place in $(findmnt -rno TARGET -t cgroup,cgroup2); do mkdir $place/contract; done; findmnt -rno TARGET -t cgroup,cgroup2 | wc -l"
-    assert int(said(site, 0, made)) > 0
+    one = of_containers(make(topology=Topology(control_planes=1, workers=1)))
+    if one.name == "kind":
+        pytest.skip("kind's own first program leaves it to systemd what is mounted; `spraylab beds` says so")
+    site = one.up()
+    groups = "$(findmnt -rno TARGET -t cgroup,cgroup2)"
+    assert int(said(site, 0, f"for place in {groups}; do mkdir $place/contract; done; echo {groups} | wc -w")) > 0
     try:
-        assert said(site, 1, "find $(findmnt -rno TARGET -t cgroup,cgroup2) -maxdepth 1 -name contract") == ""
+        for number in (1, 2):
+            assert said(site, number, f"find {groups} -maxdepth 1 -name contract") == ""
     finally:
-        said(site, 0, "find $(findmnt -rno TARGET -t cgroup,cgroup2) -maxdepth 1 -name contract -exec rmdir {} +")
+        said(site, 0, f"find {groups} -maxdepth 1 -name contract -exec rmdir {{}} +")
 
 
 def test_what_acts_on_the_root_of_a_nodes_cgroup2_tree_acts_on_that_node_alone(make: Callable[..., Bed]) -> None:
