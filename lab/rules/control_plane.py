@@ -19,7 +19,7 @@ def _super_admin_conf(look: Look) -> Iterator[str]:
     waits = look.stage.index == 0 and look.endpoint and look.on("kube_vip_enabled")
     change = since().super_admin_conf
     if waits and look.release.kube_vip.conf == "super-admin.conf" and not has_reached(look.cell.kube_version, change):
-        yield f"{look.release.tag} gives kube-vip of a first control plane super-admin.conf, which kubeadm before {change.version} does not write"
+        yield f"{look.release.tag} gives kube-vip super-admin.conf at first, which kubeadm before {change.version} does not write"
 
 
 def _nobody_holds(look: Look) -> Iterator[str]:
