@@ -12,7 +12,7 @@ from lab.artifacts import Artifacts
 from lab.engine import Engine
 from lab.errors import BedError
 from lab.model import Cell, CheckResult, Endpoint, Outcome, Ref, Site, Stage, Topology
-from lab.notation import Ordering
+from lab.notation import Ordering, upgrades
 from lab.supply import Supply
 
 KUBE_VERSION = "v1.29.5"
@@ -67,7 +67,7 @@ def cluster_of(cell: Cell, *, bench: str, supply: Supply = plan.OWN, say: Callab
     facts, needs = release.load(cell.ref.release), host.node_needs(host.facts())
     plan.check(cell, supply)
     with TemporaryDirectory(prefix=f"spraylab-{bench}-") as folder, engine.connect() as connected:
-        brought = artifacts.prepare(cell.kube_version, plan.addons_of(cell), supply)
+        brought = artifacts.prepare(cell.kube_version, plan.addons_of(cell), supply, later=upgrades(cell.ordering))
         nodes = bed.find(cell.bed)(
             cell_id=cell.id,
             topology=cell.topology,

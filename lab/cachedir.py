@@ -158,6 +158,11 @@ def wipe(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def made_here(folder: Path) -> bool:
+    """Whether `folder` is an entry that the lab made: it leaves the lock beside it. The cache may stand in a folder with other things."""
+    return _lock(folder).is_file()
+
+
 def half_made(*, host: Path = HOST) -> Iterator[tuple[Path, int]]:
     """What processes that are gone now left half made or half deleted: the folder, and which process. host: where /proc is read from."""
     for part in sorted((*root().glob("*/.*.part"), *root().glob(".*.part"))):

@@ -59,6 +59,8 @@ def run_all(
 
 
 def _why_not(one: Disturbance, scope: Scope, *, power: Power | None, green: bool) -> str:
+    if not scope.cluster:
+        return "there is no cluster after a reset"
     if why := one.lacks(scope):
         return why
     if one.needs_power and power is None:

@@ -123,19 +123,18 @@ def deviations(
     for index in range(len(cell.ordering)):
         of_stage = _departures(*_at(cell, index), release, needs=needs, versions=versions, supply=supply)
         departures += [one for one in of_stage if one.variable not in changed and one not in departures]
-    used = _values(departures)
-    told = {
-        one.what: Deviation(
-            what=one.what,
-            released=_text(one.released),
-            used=_text(used.get(one.variable, one.used)),
-            why="; ".join(other.why for other in departures if other.what == one.what),
-        )
-        for one in departures
-    }
+    told = {what: _told([one for one in departures if one.what == what]) for what in {one.what for one in departures}}
     why = f"mitigation {', '.join(cell.mitigations) or 'of the cell'}"
     told |= {name: Deviation(what=name, released="the release's own", used=value, why=why) for name, value in changed.items()}
     return tuple(told[what] for what in sorted(told))
+
+
+def _told(its: list[Departure]) -> Deviation:
+    """One deviation out of its departures in all stages, in their order; lists are added up, other values follow one another."""
+    added = _values(its).get(its[0].variable)
+    used = [_text(added)] if isinstance(added, list) else dict.fromkeys(_text(one.used) for one in its)
+    why = dict.fromkeys(one.why for one in its)
+    return Deviation(what=its[0].what, released=_text(its[0].released), used=", then ".join(used), why="; ".join(why))
 
 
 def reasons(

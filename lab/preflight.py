@@ -12,6 +12,7 @@ from pathlib import Path
 from lab import inventory, ranges
 from lab.datafile import Schema, read
 from lab.model import RESET, Cell, Prediction, Site, Stage
+from lab.notation import act_of
 from lab.ranges import Range
 from lab.release import Release, numbers
 
@@ -52,6 +53,13 @@ class Look:
     def text(self, name: str) -> str:
         """The variable `name` as text; empty when nobody sets it."""
         return str(self.told.get(name) or "")
+
+    @property
+    def earlier(self) -> tuple[tuple[str, ...], ...]:
+        """What runs before this one turned on in the cluster that is there; empty where this run makes one, at first or after a reset."""
+        before = self.cell.ordering[: self.stage.index]
+        resets = [index for index, stage in enumerate(before) if act_of(stage) == "reset"]
+        return before[resets[-1] + 1 :] if resets else before
 
     @property
     def endpoint(self) -> Mapping[str, object]:

@@ -84,6 +84,10 @@ def installable(cell: Cell, supply: Supply = plan.OWN) -> None:
 
 def lacking(cell: Cell) -> str:
     """What nodes of the bed of `cell` lack on this host that it asks for; empty where they have it."""
+    if any(act_of(stage) == "reset" for stage in cell.ordering) and not bed.restocks(cell.bed):
+        return (
+            f"reset.yml takes away the images that nodes of the bed {cell.bed} are made with, and nothing gives them back; containers can"
+        )
     if _needs_ipvs(cell) and not bed.find(cell.bed).has_kernel("IP_VS", module="ip_vs"):
         return f"it asks for IPVS, which the kernel of nodes of the bed {cell.bed} does not have on this host; --bed vagrant has it"
     return ""
@@ -98,10 +102,6 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
     """Raise the LabError that would stop `cells` from running on this host; makes nothing but what the cache lacks of
     Go, of the files of kubespray's refs and of their Ansible; `say` is told of those."""
     wanted = tuple(cells)
-    reset = [cell for cell in wanted if any(act_of(stage) == "reset" for stage in cell.ordering)]
-    if stuck := [cell for cell in reset if not bed.restocks(cell.bed)]:
-        why = f"reset.yml takes away the images that nodes of the bed {stuck[0].bed} are made with, and nothing gives them back"
-        raise ScenarioError(f"cell {stuck[0].id!r} cannot be run", why, "--bed containers can, or by hand: `spraylab plan --stages`")
     fetching = [cell for cell in wanted if options.supply.of(cell.ref) == "upstream"]
     if inside := sorted({cell.bed for cell in fetching if not bed.outward(cell.bed)}):
         why = f"nodes of the bed {', '.join(inside)} reach one another alone"

@@ -198,7 +198,7 @@ def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, n
         return results
     power = nodes if isinstance(nodes, bed.Power) else None
     green = {one.outcome for one in results} <= set(GREEN)
-    scope = check.Scope(cell=cell, on=stage.addons)
+    scope = check.Scope(cell=cell, on=stage.addons, cluster=cluster)
     broken = disturbance.run_all(scope, site, power=power, green=green, on_result=told)
     return (*results, *(fidelity.noted(one, less) for one in broken))
 

@@ -123,7 +123,8 @@ def _entries() -> Iterator[tuple[str, Path]]:
     kinds = sorted(path for path in cachedir.root().glob("[!.]*") if path.is_dir())
     for kind in kinds:
         inside = [kind] if kind.name in cachedir.SHARED else sorted(kind.glob("[!.]*"))
-        yield from ((kind.name, folder) for folder in inside if folder.is_dir() and not folder.is_symlink())
+        there = (folder for folder in inside if folder.is_dir() and not folder.is_symlink())
+        yield from ((kind.name, folder) for folder in there if cachedir.made_here(folder))
 
 
 def _kind(part: Path) -> str:

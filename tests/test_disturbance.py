@@ -78,6 +78,13 @@ def test_nothing_is_broken_where_it_would_prove_nothing(tmp_path: Path, lacks: s
     assert (result.outcome, result.said) == (Outcome.SKIP, said)
 
 
+def test_after_a_reset_there_is_nothing_to_break(tmp_path: Path) -> None:
+    one = Disturbance(name="one", lacks=lambda _: "", act=lambda *_: pytest.fail("it was broken"))
+    gone = Scope(cell=made.cell(), on=(), cluster=False)
+    (result,) = disturbance.run_all(gone, made.site(tmp_path), power=None, green=True, on_result=lambda _: None, disturbances=(one,))
+    assert (result.outcome, result.said) == (Outcome.SKIP, "there is no cluster after a reset")
+
+
 def test_each_disturbance_has_a_name_of_its_own() -> None:
     names = [one.name for one in disturbance.everything()]
     assert names

@@ -334,6 +334,14 @@ def test_an_upgrade_fetches_the_programs_of_its_own_kubernetes(supply: Supply, f
         assert urls == ([f"file:///opt/lab/{folder}kubelet" for folder in folders] if folders else [None] * 3)
 
 
+def test_what_changes_from_stage_to_stage_is_told_in_order_and_its_reason_once() -> None:
+    cell = replace(STAGED, ordering=parse_ordering("kube-vip > upgrade(v1.29.5)"))
+    told = {one.what: one for one in plan.deviations(cell, load("v2.25.1"), needs=LAPTOP, versions={}, supply=BUILT_HERE)}
+    assert told["kubelet_download_url"].used == "file:///opt/lab/kubelet, then file:///opt/lab/v1.29.5/kubelet"
+    assert told["kubelet_download_url"].why.count("nodes have no way out") == 1
+    assert told["kube_version"].used == "v1.28.6, then v1.29.5"
+
+
 def test_a_reset_is_told_what_is_there_and_leaves_nothing_on() -> None:
     first, second, third = staged("cilium+kube-vip > reset > kube-vip")
     assert (second.playbook, second.addons, second.variables["reset_confirmation"]) == ("reset.yml", (), True)

@@ -110,6 +110,20 @@ def test_an_old_entry_goes_that_shares_only_some_of_its_files_with_used_ones() -
     assert going() == ["archives/b", "artifacts/c"]
 
 
+def test_what_else_lies_in_the_folder_of_the_cache_is_not_looked_at(tmp_path: Path) -> None:
+    old = make("box", "a", days=30)
+    for name in ("photos/2020", "go/src", "box/mine"):
+        other = cachedir.root() / name
+        other.mkdir(parents=True)
+        (other / "x").write_text("x")
+        age(other, days=30)
+        age(other.parent, days=30)
+    entries = stale.look(days=14, host=tmp_path / "no-host")
+    assert [one.folder for one in entries] == [old]
+    assert stale.delete(entries) == entries
+    assert [(cachedir.root() / name / "x").exists() for name in ("photos/2020", "go/src", "box/mine")] == [True] * 3
+
+
 def test_what_nodes_have_mounted_stays(tmp_path: Path) -> None:
     make("artifacts", "v1.29.5-1", days=15)
     make("artifacts", "v1.29.5-12", days=15)

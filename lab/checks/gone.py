@@ -24,7 +24,11 @@ def _processes(target: Target) -> Answer:
 
 
 def _folders(target: Target) -> Answer:
-    done = target.run("sh -c %s", f"find {' '.join(FOLDERS)} -type f 2>/dev/null; true")
+    done = target.run(
+        "sh -c %s", f"find {' '.join(FOLDERS)} ! -type d -o -name '*.conf' 2>/dev/null || test $? -eq 1"
+    )  # 1: one is not there
+    if done.rc != 0:
+        return Answer(ok=None, said=done.text or f"find ended with {done.rc}")
     left = done.text.splitlines()
     return Answer(ok=not left, said=f"{len(left)} file(s) are left, such as {left[0]}" if left else f"no file in {', '.join(FOLDERS)}")
 

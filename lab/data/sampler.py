@@ -1,7 +1,7 @@
 """Runs on a node, not in the lab: what it sees of a virtual IP every 100 ms, one line of JSON each, until it is ended.
 
-    sampler.py api FILE LIMIT_S VIP INTERFACE    a client: does the API answer there, and which MACs answer ARP for it
-    sampler.py address FILE LIMIT_S VIP          a control plane: does this node have that address
+    sampler.py api FILE LIMIT_S VIP INTERFACE ANSWER_S    a client: does the API answer there in that time, and which MACs answer ARP for it
+    sampler.py address FILE LIMIT_S VIP                   a control plane: does this node have that address
 
 A line is [Unix time at which the sample began, yes or no, MACs heard until then since the line before].
 """
@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 
 EVERY_S = 0.1
-ANSWER_LIMIT_S = 1.0  # a kernel repeats a lost SYN after 1 s; the samples begun since then tell sooner
 PORT = 6443
 ETH_P_ARP, REPLY, REQUEST = 0x0806, 2, 1
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
@@ -36,7 +35,7 @@ def main() -> None:
         if what == "address":
             every(end_s, lambda: out.write(json.dumps([time.time(), has(vip), []]) + "\n"))
             return
-        heard = Heard(vip, sys.argv[5])
+        heard, answer_s = Heard(vip, sys.argv[5]), float(sys.argv[6])
         writing = threading.Lock()
 
         def ask() -> None:
@@ -44,14 +43,14 @@ def main() -> None:
             macs = heard.ask()
 
             def answer() -> None:
-                yes = answers(vip)
+                yes = answers(vip, answer_s)
                 with writing:
                     out.write(json.dumps([at_s, yes, macs]) + "\n")
 
             threading.Thread(target=answer, daemon=True).start()
 
         every(end_s, ask)
-        time.sleep(2 * ANSWER_LIMIT_S)
+        time.sleep(2 * answer_s)
 
 
 def every(end_s, sample) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -69,13 +68,13 @@ def has(address: str) -> bool:
     return any(line == f"|-- {address}" and "host LOCAL" in below for line, below in itertools.pairwise(lines))
 
 
-def answers(vip: str) -> bool:
-    """Whether /livez at `vip` says ok, over a connection of its own."""
+def answers(vip: str, limit_s: float) -> bool:
+    """Whether /livez at `vip` says ok, over a connection of its own, each step within `limit_s`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     said = b""
     try:
-        with socket.create_connection((vip, PORT), timeout=ANSWER_LIMIT_S) as plain, context.wrap_socket(plain) as wrapped:
+        with socket.create_connection((vip, PORT), timeout=limit_s) as plain, context.wrap_socket(plain) as wrapped:
             wrapped.sendall(b"GET /livez HTTP/1.0\r\nHost: vip\r\n\r\n")
             while piece := wrapped.recv(4096):
                 said += piece

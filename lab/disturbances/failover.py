@@ -24,6 +24,7 @@ SAMPLER = Path(__file__).parent.parent / "data" / "sampler.py"
 FOLDER = "/var/lib/spraylab-sampler"  # on the disk of the node, so that it is there when the node was off meanwhile
 UNIT = "spraylab-sampler"
 LEAST = 3  # control planes: with two of three members etcd still decides
+ANSWER_S = 1.0  # for a step of a sample: a kernel repeats a lost SYN after 1 s; the samples begun since then tell sooner
 LEAD_S = 1.0  # of samples before anything breaks
 WATCH_S = 15.0  # at least, before it is mended: kube-vip's lease of 5 s runs out, and a second holder would show
 BACK_LIMIT_S = 90.0  # until the API must answer through the VIP again
@@ -167,7 +168,7 @@ def _sampling(target: Target) -> Iterator[Callable[[], tuple[tuple[outage.Sample
     """Samplers on the client and every control plane while the block runs; what it gives tells the samples until then."""
     nodes = target.site.control_planes
     try:
-        _start_sampler(target, target.node, "api", target.node.interface)
+        _start_sampler(target, target.node, "api", target.node.interface, f"{ANSWER_S * target.site.pace:g}")
         for node in nodes:
             _start_sampler(target, node, "address")
         yield lambda: (_samples(target, target.node), {node.name: _samples(target, node) for node in nodes})

@@ -8,7 +8,7 @@ from lab.preflight import Look, Rule, has_reached, listed, parsed, since
 
 def _admin_conf(look: Look) -> Iterator[str]:
     """Only the run of kubeadm init waits for the VIP while nobody has rights by admin.conf."""
-    waits = look.stage.index == 0 and look.endpoint and look.on("kube_vip_enabled")
+    waits = not look.earlier and look.endpoint and look.on("kube_vip_enabled")
     if waits and look.release.kube_vip.conf == "admin.conf" and has_reached(look.cell.kube_version, since().super_admin_conf):
         why = f"from Kubernetes {since().super_admin_conf.version} on {since().super_admin_conf.says}"
         yield f"kubeadm init waits for the VIP, and {look.release.tag} lets kube-vip take it with admin.conf; {why}"
@@ -16,7 +16,7 @@ def _admin_conf(look: Look) -> Iterator[str]:
 
 def _super_admin_conf(look: Look) -> Iterator[str]:
     """The release looks whether kubeadm has run on the node, and not which Kubernetes it is."""
-    waits = look.stage.index == 0 and look.endpoint and look.on("kube_vip_enabled")
+    waits = not look.earlier and look.endpoint and look.on("kube_vip_enabled")
     change = since().super_admin_conf
     if waits and look.release.kube_vip.conf == "super-admin.conf" and not has_reached(look.cell.kube_version, change):
         yield f"{look.release.tag} gives kube-vip super-admin.conf at first, which kubeadm before {change.version} does not write"

@@ -12,13 +12,13 @@ def _kube_proxy_stays(look: Look) -> Iterator[str]:
 
 
 def _pods_of_before(look: Look) -> Iterator[str]:
-    before = {addon for stage in look.cell.ordering[: look.stage.index] for addon in stage}
+    before = {addon for stage in look.earlier for addon in stage}
     if _late(look) and look.cell.network == "plain" and "metallb" in before:
         yield "Cilium takes over the range of the network that has pods of MetalLB since an earlier run, which nothing leads to then"
 
 
 def _late(look: Look) -> bool:
-    return look.cilium and look.stage.index > 0 and "cilium" not in look.cell.ordering[0]
+    return look.cilium and bool(look.earlier) and "cilium" not in look.earlier[0]
 
 
 RULES = (

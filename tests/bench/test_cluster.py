@@ -37,7 +37,8 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     def connect() -> Iterator[None]:
         yield
 
-    def prepare(kube_version: str, addons: tuple[str, ...], supply: object) -> Artifacts:
+    def prepare(kube_version: str, addons: tuple[str, ...], supply: object, *, later: tuple[str, ...]) -> Artifacts:
+        assert later == ()
         return Artifacts(path=tmp_path, versions=artifacts.versions(kube_version, addons), deviations=())
 
     monkeypatch.setattr(engine, "connect", connect)

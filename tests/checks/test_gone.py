@@ -66,7 +66,12 @@ def test_a_vip_that_stays_behind_is_found(tmp_path: Path, addresses: dict[str, l
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [("no process of the cluster is left", "ps"), ("the cluster's ports are free", "ss"), ("no interface of the cluster is left", "ip")],
+    [
+        ("no file of the cluster is left", "find"),
+        ("no process of the cluster is left", "ps"),
+        ("the cluster's ports are free", "ss"),
+        ("no interface of the cluster is left", "ip"),
+    ],
 )
 def test_a_node_that_does_not_say_is_no_answer(tmp_path: Path, name: str, command: str) -> None:
     assert ask(tmp_path, name, Nodes({command: (1, "broken")})) == Answer(ok=None, said="broken")

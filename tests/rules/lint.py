@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from lab.model import Cell, Endpoint, Network, Prediction, Site, Stage
+from lab.model import RESET, Cell, Endpoint, Network, Prediction, Site, Stage
 from lab.notation import parse_ordering
 from lab.preflight import predict
 from lab.release import load
@@ -37,11 +37,14 @@ def stages(ordering: str, **variables: object) -> tuple[Stage, ...]:
     """The stages of `ordering`; the endpoint follows kube-vip."""
     found: list[Stage] = []
     for index, added in enumerate(parse_ordering(ordering)):
-        on = (*(found[-1].addons if found else ()), *added)
+        reset = added == ("reset",)
+        on = () if reset else (*(found[-1].addons if found else ()), *added)
         told = {name: value for addon in on for name, value in ON[addon].items()}
         endpoint: Endpoint = "vip" if "kube-vip" in on else "node"
         name = "+".join(added) or "base"
-        found.append(Stage(index=index, name=name, addons=on, endpoint=endpoint, variables={**QUIET, **told, **variables}))
+        variables_of = {**QUIET, **told, **variables}
+        playbook = RESET if reset else "cluster.yml"
+        found.append(Stage(index=index, name=name, addons=on, endpoint=endpoint, variables=variables_of, playbook=playbook))
     return tuple(found)
 
 

@@ -12,6 +12,8 @@ from tests.rules.lint import said
         ("v2.25.1", "v1.29.5", "kube-vip", False),
         ("v2.25.0", "v1.29.5", "base > kube-vip", False),
         ("v2.25.0", "v1.29.5", "metallb", False),
+        ("v2.25.0", "v1.29.5", "base > reset > kube-vip", True),
+        ("v2.25.0", "v1.29.5", "base > reset > base > kube-vip", False),
     ],
 )
 def test_admin_conf_has_no_rights_while_the_run_of_kubeadm_init_waits_for_the_vip(
@@ -31,6 +33,7 @@ def test_admin_conf_has_no_rights_while_the_run_of_kubeadm_init_waits_for_the_vi
         ("v2.25.0", "v1.28.6", "kube-vip", False),
         ("v2.25.1", "v1.28.6", "base > kube-vip", False),
         ("v2.25.1", "v1.28.6", "metallb", False),
+        ("v2.25.1", "v1.28.6", "base > reset > kube-vip", True),
     ],
 )
 def test_super_admin_conf_is_not_there_before_kubernetes_writes_it(release: str, kube_version: str, ordering: str, *, told: bool) -> None:
