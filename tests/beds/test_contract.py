@@ -324,7 +324,8 @@ def test_what_a_reset_takes_of_a_node_comes_back(make: Callable[..., Bed]) -> No
     said(site, 0, "systemctl stop containerd && rm -r /var/lib/containerd /etc/crictl.yaml")
     one.restock()
     assert (
-        said(site, 0, "cat /etc/crictl.yaml && ctr version >/dev/null && systemctl is-active containerd spraylab-images") == f"{was}\nactive\nactive"
+        said(site, 0, "cat /etc/crictl.yaml && ctr version >/dev/null && systemctl is-active containerd spraylab-images")
+        == f"{was}\nactive\nactive"
     )
 
 
