@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol, runtime_checkable
@@ -198,6 +199,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (Path(__file__).parent / "beds").glob("[!_]*.py")))
 
 
+@cache
 def find(name: str) -> Kind:
     """The bed `name`, whose file exports BED; ScenarioError lists those there are."""
     if name not in names():

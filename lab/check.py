@@ -7,7 +7,7 @@ Between the two looks of a check that needs a long time between them, the others
 
 import importlib
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -104,6 +104,10 @@ class Target:
         done = self.get(url)
         return Answer(ok=done.rc == 0 and done.text == "ok", said=f"{url} says {done.text or 'nothing'}")
 
+    def holders(self, nodes: Iterable[Node]) -> tuple[str, ...]:
+        """The names of those `nodes` that have the VIP."""
+        return tuple(node.name for node in nodes if self.site.slot.vip in self.addresses(node))
+
     def text_of(self, path: str, *, node: Node) -> str:
         """The text of a file of `node`."""
         return str(self.hosts[node.name].file(path).content_string)  # type: ignore[attr-defined]
@@ -147,6 +151,18 @@ class _Look:
 
 
 _Asked = tuple[Check, Target]
+
+
+def always(_: Scope) -> str:
+    """Of a check that applies everywhere."""
+    return ""
+
+
+def one_holder(target: Target) -> Answer:
+    """The VIP is on one control plane; the state is which."""
+    holders = target.holders(target.site.control_planes)
+    said = f"{target.site.slot.vip} is on {', '.join(holders) or 'no node'}"
+    return Answer(ok=len(holders) == 1, said=said, state=" ".join(holders))
 
 
 def without_vip(scope: Scope) -> str:

@@ -3,15 +3,11 @@
 import json
 from functools import partial
 
-from lab.check import Answer, Check, Scope, Target, without_vip
+from lab.check import Answer, Check, Scope, Target, always, without_vip
 from lab.plan import has_network
 
 STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 READY = '{.status.conditions[?(@.type=="Ready")].status}'
-
-
-def _always(_: Scope) -> str:
-    return ""
 
 
 def _without_network(scope: Scope) -> str:
@@ -59,8 +55,9 @@ def _version(target: Target) -> Answer:
     if kubelet.rc != 0 or server.rc != 0:
         return Answer(ok=None, said=kubelet.text if kubelet.rc else server.text)
     found = {"kubelet": kubelet.text, "the API server": str(json.loads(server.text)["gitVersion"])}
+    same = set(found.values()) == {wanted}
     said = ", ".join(f"{name} is {version}" for name, version in found.items())
-    return Answer(ok=set(found.values()) == {wanted}, said=said if set(found.values()) == {wanted} else f"{said}; wanted: {wanted}")
+    return Answer(ok=same, said=said if same else f"{said}; wanted: {wanted}")
 
 
 def _members(target: Target) -> Answer:
@@ -73,13 +70,13 @@ def _members(target: Target) -> Answer:
 
 
 CHECKS = (
-    *(Check(name=name, on="control-plane", lacks=_always, look=partial(_static_pod, name)) for name in STATIC_PODS),
-    Check(name="kubelet", on="member", lacks=_always, look=_kubelet),
-    Check(name="etcd", on="control-plane", lacks=_always, look=_etcd),
-    Check(name="API on the node's address", on="control-plane", lacks=_always, look=lambda target: target.livez(target.node.address)),
+    *(Check(name=name, on="control-plane", lacks=always, look=partial(_static_pod, name)) for name in STATIC_PODS),
+    Check(name="kubelet", on="member", lacks=always, look=_kubelet),
+    Check(name="etcd", on="control-plane", lacks=always, look=_etcd),
+    Check(name="API on the node's address", on="control-plane", lacks=always, look=lambda target: target.livez(target.node.address)),
     Check(name="API through the VIP", on="control-plane", lacks=without_vip, look=lambda target: target.livez(target.site.slot.vip)),
     Check(name="kube-vip", on="control-plane", lacks=without_vip, look=partial(_static_pod, "kube-vip")),
-    Check(name="every node is a member", on="control-plane", lacks=_always, look=_members),
-    Check(name="Kubernetes in the version of the stage", on="member", lacks=_always, look=_version),
+    Check(name="every node is a member", on="control-plane", lacks=always, look=_members),
+    Check(name="Kubernetes in the version of the stage", on="member", lacks=always, look=_version),
     Check(name="node Ready", on="member", lacks=_without_network, look=_ready),
 )

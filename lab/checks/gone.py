@@ -2,17 +2,13 @@
 
 import re
 
-from lab.check import Answer, Check, Scope, Target
+from lab.check import Answer, Check, Target, always
 
 PROCESSES = ("kubelet", "etcd", "containerd-shim")  # every container has a shim; the kernel keeps 15 characters of a name
 FOLDERS = ("/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet", "/etc/cni/net.d")
 PORTS = (2379, 2380, 10250, 10257, 10259)  # etcd, kubelet, controller-manager, scheduler; the API's is the cell's
 INTERFACES = re.compile(r"^\d+: (cilium_\w+|lxc\w+|kube-ipvs0|nodelocaldns)", re.MULTILINE)  # cni0 is of the lab's own network
 _PORT = re.compile(r":(\d+)$")
-
-
-def _always(_: Scope) -> str:
-    return ""
 
 
 def _processes(target: Target) -> Answer:
@@ -24,9 +20,8 @@ def _processes(target: Target) -> Answer:
 
 
 def _folders(target: Target) -> Answer:
-    done = target.run(
-        "sh -c %s", f"find {' '.join(FOLDERS)} ! -type d -o -name '*.conf' 2>/dev/null || test $? -eq 1"
-    )  # 1: one is not there
+    script = f"find {' '.join(FOLDERS)} ! -type d -o -name '*.conf' 2>/dev/null || test $? -eq 1"  # 1: one of them is not there
+    done = target.run("sh -c %s", script)
     if done.rc != 0:
         return Answer(ok=None, said=done.text or f"find ended with {done.rc}")
     left = done.text.splitlines()
@@ -53,15 +48,14 @@ def _interfaces(target: Target) -> Answer:
 
 def _vip(target: Target) -> Answer:
     """Whoever installs next would find the address taken by a node that no longer answers for it."""
-    vip = target.site.slot.vip
-    holders = [node.name for node in target.site.members if vip in target.addresses(node)]
-    return Answer(ok=not holders, said=f"{vip} is on {', '.join(holders) or 'no node'}")
+    holders = target.holders(target.site.members)
+    return Answer(ok=not holders, said=f"{target.site.slot.vip} is on {', '.join(holders) or 'no node'}")
 
 
 CHECKS = (
-    Check(name="no process of the cluster is left", on="member", lacks=_always, look=_processes, cluster=False),
-    Check(name="no file of the cluster is left", on="member", lacks=_always, look=_folders, cluster=False),
-    Check(name="the cluster's ports are free", on="member", lacks=_always, look=_ports, cluster=False),
-    Check(name="no interface of the cluster is left", on="member", lacks=_always, look=_interfaces, cluster=False),
-    Check(name="the VIP is on no node", on="client", lacks=_always, look=_vip, cluster=False),
+    Check(name="no process of the cluster is left", on="member", lacks=always, look=_processes, cluster=False),
+    Check(name="no file of the cluster is left", on="member", lacks=always, look=_folders, cluster=False),
+    Check(name="the cluster's ports are free", on="member", lacks=always, look=_ports, cluster=False),
+    Check(name="no interface of the cluster is left", on="member", lacks=always, look=_interfaces, cluster=False),
+    Check(name="the VIP is on no node", on="client", lacks=always, look=_vip, cluster=False),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab import echo
-from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target, without_vip
+from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target, one_holder, without_vip
 from lab.echo import ECHO, LABEL
 from lab.plan import has_network
 
@@ -20,12 +20,6 @@ def _without_metallb(scope: Scope) -> str:
 
 def _without_network(scope: Scope) -> str:
     return "" if has_network(scope.cell, scope.on) else "no network in this cell: pods that need one never become Ready"
-
-
-def _vip(target: Target) -> Answer:
-    vip = target.site.slot.vip
-    holders = [node.name for node in target.site.control_planes if vip in target.addresses(node)]
-    return Answer(ok=len(holders) == 1, said=f"{vip} is on {', '.join(holders) or 'no node'}", state=" ".join(holders))
 
 
 def _lease(target: Target) -> Answer:
@@ -108,7 +102,7 @@ def _name(pod: dict[str, dict[str, object]]) -> str:
 
 
 CHECKS = (
-    Check(name="the VIP does not move", on="client", lacks=without_vip, look=_vip, apart_s=WINDOW_S),
+    Check(name="the VIP does not move", on="client", lacks=without_vip, look=one_holder, apart_s=WINDOW_S),
     Check(name="the lease of the VIP does not change hands", on="client", lacks=without_vip, look=_lease, apart_s=WINDOW_S),
     Check(
         name="no reconcile loop", on="client", lacks=_without_metallb, look=_services, uses=ECHO, apart_s=WINDOW_S, settle_s=PODS_SETTLE_S

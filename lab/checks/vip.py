@@ -2,23 +2,16 @@
 
 import re
 
-from lab.check import ANSWER_S, Answer, Check, Target, without_vip
+from lab.check import ANSWER_S, Answer, Check, Target, one_holder, without_vip
 
 PREFIX = 32  # kube_vip_cidr of every release
 _MAC = re.compile(r"\[([0-9A-Fa-f:]{17})\]")
 
 
-def _one_holder(target: Target) -> Answer:
-    vip = target.site.slot.vip
-    holders = [node.name for node in target.site.control_planes if vip in target.addresses(node)]
-    return Answer(ok=len(holders) == 1, said=f"{vip} is on {', '.join(holders) or 'no node'}", state=" ".join(holders))
-
-
 def _one_mac(target: Target) -> Answer:
     vip = target.site.slot.vip
-    done = target.run(
-        f"arping -b -c 3 -w {4 * target.site.pace:.0f} -I {target.node.interface} %s", vip
-    )  # -b: after a reply it would ask the replier alone
+    # -b: after a reply it would ask the replier alone
+    done = target.run(f"arping -b -c 3 -w {4 * target.site.pace:.0f} -I {target.node.interface} %s", vip)
     macs = sorted({mac.lower() for mac in _MAC.findall(done.text)})
     return Answer(ok=len(macs) == 1, said=f"ARP for {vip} is answered by {', '.join(macs) or 'nobody'}", state=" ".join(macs))
 
@@ -28,9 +21,8 @@ def _certificate(target: Target) -> Answer:
     vip = target.site.slot.vip
     authority = target.text_of(f"{target.scope.certificates}/ca.crt", node=target.site.control_planes[0])
     url = f"https://{vip}:{target.site.api_port}/livez"
-    done = target.run(
-        "sh -c %s", f"printf %s '{authority}' | curl -sS --max-time {ANSWER_S * target.site.pace:g} --cacert /dev/stdin {url}"
-    )
+    limit_s = f"{ANSWER_S * target.site.pace:g}"
+    done = target.run("sh -c %s", f"printf %s '{authority}' | curl -sS --max-time {limit_s} --cacert /dev/stdin {url}")
     said = f"the certificate covers {vip}" if done.rc == 0 else f"the certificate is not taken for {vip}: {done.text}"
     return Answer(ok=done.rc == 0, said=said)
 
@@ -45,7 +37,7 @@ def _prefix(target: Target) -> Answer:
 
 
 CHECKS = (
-    Check(name="VIP on exactly one node", on="client", lacks=without_vip, look=_one_holder),
+    Check(name="VIP on exactly one node", on="client", lacks=without_vip, look=one_holder),
     Check(name="one MAC answers ARP for the VIP", on="client", lacks=without_vip, look=_one_mac),
     Check(
         name="API through the VIP from the client", on="client", lacks=without_vip, look=lambda target: target.livez(target.site.slot.vip)

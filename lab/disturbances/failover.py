@@ -120,8 +120,7 @@ def _lacks(scope: Scope) -> str:
 
 def _holders(target: Target, *, but: Node | None = None) -> tuple[str, ...]:
     """Control planes with the VIP; `but`: one that is not asked, for it may be off."""
-    nodes = [node for node in target.site.control_planes if node is not but]
-    return tuple(node.name for node in nodes if target.site.slot.vip in target.addresses(node))
+    return target.holders(node for node in target.site.control_planes if node is not but)
 
 
 def _ready(target: Target) -> str:

@@ -6,19 +6,25 @@ from lab import ranges
 from lab.preflight import Look, Rule, has_reached, listed, parsed, since
 
 
+def _waits_for_kube_vip(look: Look) -> bool:
+    """Only the run of kubeadm init waits for the VIP before the cluster is there."""
+    return not look.earlier and bool(look.endpoint) and look.on("kube_vip_enabled")
+
+
 def _admin_conf(look: Look) -> Iterator[str]:
-    """Only the run of kubeadm init waits for the VIP while nobody has rights by admin.conf."""
-    waits = not look.earlier and look.endpoint and look.on("kube_vip_enabled")
-    if waits and look.release.kube_vip.conf == "admin.conf" and has_reached(look.cell.kube_version, since().super_admin_conf):
+    if (
+        _waits_for_kube_vip(look)
+        and look.release.kube_vip.conf == "admin.conf"
+        and has_reached(look.cell.kube_version, since().super_admin_conf)
+    ):
         why = f"from Kubernetes {since().super_admin_conf.version} on {since().super_admin_conf.says}"
         yield f"kubeadm init waits for the VIP, and {look.release.tag} lets kube-vip take it with admin.conf; {why}"
 
 
 def _super_admin_conf(look: Look) -> Iterator[str]:
     """The release looks whether kubeadm has run on the node, and not which Kubernetes it is."""
-    waits = not look.earlier and look.endpoint and look.on("kube_vip_enabled")
     change = since().super_admin_conf
-    if waits and look.release.kube_vip.conf == "super-admin.conf" and not has_reached(look.cell.kube_version, change):
+    if _waits_for_kube_vip(look) and look.release.kube_vip.conf == "super-admin.conf" and not has_reached(look.cell.kube_version, change):
         yield f"{look.release.tag} gives kube-vip super-admin.conf at first, which kubeadm before {change.version} does not write"
 
 
