@@ -37,7 +37,7 @@ class Cluster:
 
     def lay(self, stage: Stage, site: Site) -> None:
         """Give nodes that are up what `stage` finds there, if it begins from nothing. Raises BedError."""
-        if groundwork.due(self.stages, stage):
+        if groundwork.due(self.cell, stage):
             groundwork.lay(self.cell, stage, site=site, nodes=self.nodes, supply=self.supply)
 
     def install(self, site: Site) -> None:

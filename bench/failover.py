@@ -58,7 +58,7 @@ def _green(cluster: Cluster) -> Fail:
     began_s = ticks_s()
     site = nodes.up()
     cluster.install(site)
-    results = check.run_all(cluster.cell, site, addons=scope.on, on_result=lambda _: None)
+    results = check.run_all(scope, site, on_result=lambda _: None)
     see_green(results, what="the cluster is not green before anything is broken")
     print(f"cluster up and green after {ticks_s() - began_s:.0f} s", flush=True)
     for node in site.nodes:

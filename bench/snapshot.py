@@ -89,9 +89,8 @@ class Made:
         """Seconds, and what every check says. patient: with the pauses between two looks that a run has."""
         began_s = ticks_s()
         results = check.run_all(
-            self.cluster.cell,
+            check.Scope(cell=self.cluster.cell, on=plan.addons_of(self.cluster.cell)),
             self.site,
-            addons=plan.addons_of(self.cluster.cell),
             on_result=lambda _: None,
             variables=inventory.variables(self.cluster.stages[-1], self.site),
             checks=None if patient else BRIEF,

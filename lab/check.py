@@ -177,26 +177,23 @@ def everything() -> tuple[Check, ...]:
 
 
 def run_all(
-    cell: Cell,
+    scope: Scope,
     site: Site,
     *,
-    addons: tuple[str, ...],
-    cluster: bool = True,
     on_result: Callable[[CheckResult], None],
     variables: Mapping[str, object] = MappingProxyType({}),
     checks: tuple[Check, ...] | None = None,
     settle_s: float = PODS_SETTLE_S,
     sleep: Callable[[float], None] = pause,
 ) -> tuple[CheckResult, ...]:
-    """Every check on every node it is for, with `addons` on; `on_result` is told each result once both looks are taken.
+    """Every check of `scope` on every node it is for; `on_result` is told each result once both looks are taken.
 
-    cluster: whether there is to be one, else only those are asked that look whether it is gone; variables: what the installer was told
+    Where there is to be no cluster, only those are asked that look whether it is gone. variables: what the installer was told
     last. A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was.
     settle_s: the most that any check is given, on nodes of the usual pace.
     """
-    scope = Scope(cell=cell, on=addons, cluster=cluster)
     there = targets(scope, site, variables=variables)
-    of_scope = [one for one in checks or everything() if one.cluster == cluster]
+    of_scope = [one for one in checks or everything() if one.cluster == scope.cluster]
     asked = [(one, target) for one in of_scope for target in there if is_for(one, target.node)]
     results: dict[tuple[str, str], CheckResult] = {}
 

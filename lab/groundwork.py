@@ -1,16 +1,15 @@
 """What nodes that are up are given before an installer begins there from nothing: at first, and again after a reset."""
 
-from collections.abc import Sequence
-
 from lab import bed, fileserver, network, plan
 from lab.errors import BedError
-from lab.model import RESET, Cell, Site, Stage
+from lab.model import Cell, Site, Stage
+from lab.notation import earlier
 from lab.supply import Supply
 
 
-def due(stages: Sequence[Stage], stage: Stage) -> bool:
-    """Whether `stage`, one of `stages`, begins from nothing."""
-    return stage.index == 0 or stages[stage.index - 1].playbook == RESET
+def due(cell: Cell, stage: Stage) -> bool:
+    """Whether `stage` of `cell` begins from nothing."""
+    return not earlier(cell.ordering, stage.index)
 
 
 def lay(cell: Cell, stage: Stage, *, site: Site, nodes: bed.Bed, supply: Supply) -> None:

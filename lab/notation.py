@@ -38,11 +38,9 @@ def parse_ordering(text: str) -> Ordering:
     acts = [index for index, stage in enumerate(stages) if act_of(stage)]
     wrong = [f"unknown addon {name!r}" for stage in stages if not act_of(stage) for name in stage if name not in ADDONS]
     wrong += [f"addon {name!r} stands twice" for name in _twice(stages)]
-    after_reset = {0, *(index + 1 for index, stage in enumerate(stages) if act_of(stage) == "reset")}
-    wrong += (
-        ["base can only be the first stage"] if any(not stage and index not in after_reset for index, stage in enumerate(stages)) else []
-    )
-    wrong += [f"{stages[index][0]} needs a stage before it that installs something" for index in acts if index in after_reset]
+    first = {index for index in range(len(stages)) if not earlier(stages, index)}
+    wrong += ["base can only be the first stage"] if any(not stage and index not in first for index, stage in enumerate(stages)) else []
+    wrong += [f"{stages[index][0]} needs a stage before it that installs something" for index in acts if index in first]
     if wrong:
         known = f"addons are {', '.join(ADDONS)}, joined by + and >; reset and upgrade(v1.29.5) are stages of their own"
         raise ValueError(f"ordering {text!r}: {', '.join(wrong)}; {known}")
@@ -52,6 +50,18 @@ def parse_ordering(text: str) -> Ordering:
 def act_of(stage: tuple[str, ...]) -> str:
     """What `stage` does that turns nothing on: `reset` or `upgrade`; empty for any other."""
     return stage[0].partition("(")[0] if len(stage) == 1 and _ACT.fullmatch(stage[0]) else ""
+
+
+def earlier(stages: Ordering, index: int) -> Ordering:
+    """The stages before `index` whose cluster is still there; none where that stage begins from nothing, at first or after a reset."""
+    before = stages[:index]
+    resets = [at for at, stage in enumerate(before) if act_of(stage) == "reset"]
+    return before[resets[-1] + 1 :] if resets else before
+
+
+def resets(stages: Ordering) -> bool:
+    """Whether any of `stages` takes a cluster away."""
+    return any(act_of(stage) == "reset" for stage in stages)
 
 
 def version_of(stage: tuple[str, ...]) -> str:

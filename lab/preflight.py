@@ -12,7 +12,7 @@ from pathlib import Path
 from lab import inventory, ranges
 from lab.datafile import Schema, read
 from lab.model import RESET, Cell, Prediction, Site, Stage
-from lab.notation import act_of
+from lab.notation import earlier
 from lab.ranges import Range
 from lab.release import Release, numbers
 
@@ -57,9 +57,7 @@ class Look:
     @property
     def earlier(self) -> tuple[tuple[str, ...], ...]:
         """What runs before this one turned on in the cluster that is there; empty where this run makes one, at first or after a reset."""
-        before = self.cell.ordering[: self.stage.index]
-        resets = [index for index, stage in enumerate(before) if act_of(stage) == "reset"]
-        return before[resets[-1] + 1 :] if resets else before
+        return earlier(self.cell.ordering, self.stage.index)
 
     @property
     def endpoint(self) -> Mapping[str, object]:

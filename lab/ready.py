@@ -25,7 +25,7 @@ from lab.engine import Choice
 from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Prediction, Site, Stage
-from lab.notation import act_of, upgrades
+from lab.notation import resets, upgrades
 from lab.run import Keep
 from lab.schedule import Need
 from lab.supply import Supply, parse
@@ -84,7 +84,7 @@ def installable(cell: Cell, supply: Supply = plan.OWN) -> None:
 
 def lacking(cell: Cell) -> str:
     """What nodes of the bed of `cell` lack on this host that it asks for; empty where they have it."""
-    if any(act_of(stage) == "reset" for stage in cell.ordering) and not bed.restocks(cell.bed):
+    if resets(cell.ordering) and not bed.restocks(cell.bed):
         return (
             f"reset.yml takes away the images that nodes of the bed {cell.bed} are made with, and nothing gives them back; containers can"
         )

@@ -144,7 +144,7 @@ def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Ver
         seen.predicted = {one.id: preflight.predict(one, facts, stages[: len(one.ordering)], site) for one in of.cells}
         for stage in stages:
             lab.over.check()
-            if groundwork.due(stages, stage):
+            if groundwork.due(cell, stage):
                 with lab.journal.step(cell.id, "groundwork"):
                     groundwork.lay(cell, stage, site=site, nodes=nodes, supply=supply)
             judged = _judged(of, stage, lab, seen, site=site, nodes=nodes, by=by)
@@ -191,14 +191,13 @@ def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, n
     def told(result: CheckResult) -> None:
         _checked(tell, fidelity.noted(result, less))
 
-    cluster = stage.playbook != RESET
-    results = check.run_all(cell, site, addons=stage.addons, cluster=cluster, on_result=told, variables=variables)
+    scope = check.Scope(cell=cell, on=stage.addons, cluster=stage.playbook != RESET)
+    results = check.run_all(scope, site, on_result=told, variables=variables)
     results = tuple(fidelity.noted(one, less) for one in results)
     if nodes is None:
         return results
     power = nodes if isinstance(nodes, bed.Power) else None
     green = {one.outcome for one in results} <= set(GREEN)
-    scope = check.Scope(cell=cell, on=stage.addons, cluster=cluster)
     broken = disturbance.run_all(scope, site, power=power, green=green, on_result=told)
     return (*results, *(fidelity.noted(one, less) for one in broken))
 

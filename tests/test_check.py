@@ -23,9 +23,7 @@ def round_of(
 ) -> tuple[CheckResult, ...]:
     """One round of `checks` on nodes with kube-vip; what is told on the way is what comes back."""
     told: list[CheckResult] = []
-    results = check.run_all(
-        made.cell(), made.site(tmp_path), addons=("kube-vip",), on_result=told.append, checks=checks, settle_s=settle_s, sleep=sleep
-    )
+    results = check.run_all(SCOPE, made.site(tmp_path), on_result=told.append, checks=checks, settle_s=settle_s, sleep=sleep)
     assert sorted(told, key=results.index) == list(results)
     return results
 
@@ -147,7 +145,7 @@ def test_a_check_that_is_wrong_is_no_verdict_on_the_product(tmp_path: Path) -> N
 def test_a_check_of_members_is_asked_on_every_node_of_the_cluster(tmp_path: Path) -> None:
     one = Check(name="one", on="member", lacks=lambda _: "", look=lambda _: GOOD)
     site = made.site_of_three(tmp_path)
-    results = check.run_all(made.cell(), site, addons=(), on_result=lambda _: None, checks=(one,), settle_s=0, sleep=lambda _: None)
+    results = check.run_all(Scope(cell=made.cell(), on=()), site, on_result=lambda _: None, checks=(one,), settle_s=0, sleep=lambda _: None)
     assert [result.node for result in results] == ["cp1", "cp2", "cp3", "w1"]
 
 

@@ -42,7 +42,7 @@ def lay(cell: Cell, index: int, tmp_path: Path, nodes: object) -> None:
 def test_it_is_due_at_first_and_after_each_reset() -> None:
     cell = made.cell("kube-vip > metallb > reset > kube-vip > metallb", ref="kubespray@v2.25.1")
     stages = ready.stages(cell, BUILT)
-    assert [groundwork.due(stages, stage) for stage in stages] == [True, False, False, True, False]
+    assert [groundwork.due(cell, stage) for stage in stages] == [True, False, False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,9 @@ def _waits_for_kube_vip(look: Look) -> bool:
 
 
 def _admin_conf(look: Look) -> Iterator[str]:
-    if (
-        _waits_for_kube_vip(look)
-        and look.release.kube_vip.conf == "admin.conf"
-        and has_reached(look.cell.kube_version, since().super_admin_conf)
-    ):
-        why = f"from Kubernetes {since().super_admin_conf.version} on {since().super_admin_conf.says}"
+    change = since().super_admin_conf
+    if _waits_for_kube_vip(look) and look.release.kube_vip.conf == "admin.conf" and has_reached(look.cell.kube_version, change):
+        why = f"from Kubernetes {change.version} on {change.says}"
         yield f"kubeadm init waits for the VIP, and {look.release.tag} lets kube-vip take it with admin.conf; {why}"
 
 
