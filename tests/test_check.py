@@ -1,10 +1,11 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab import check
-from lab.check import BETWEEN_S, Answer, Check, Scope, Shared, Target
+from lab.check import BETWEEN_S, Answer, Check, Scope, Shared, Target, everything
 from lab.errors import CheckError
 from lab.model import CheckResult, Outcome
 from tests import made
@@ -140,6 +141,42 @@ def test_a_node_that_does_not_answer_is_unknown(tmp_path: Path, error: Exception
 def test_a_check_that_is_wrong_is_no_verdict_on_the_product(tmp_path: Path) -> None:
     with pytest.raises(CheckError, match="check 'one' is wrong"):
         looks(tmp_path, lambda _: {}["none"])  # type: ignore[index]
+
+
+def test_where_a_cluster_is_gone_only_what_looks_for_that_is_asked_and_the_other_way_round(tmp_path: Path) -> None:
+    checks = everything()
+    assert {one.cluster for one in checks} == {True, False}
+    for cluster in (True, False):
+        scope = Scope(cell=made.cell(), on=(), cluster=cluster)
+        told = check.run_all(
+            scope, made.site(tmp_path), on_result=lambda _: None, checks=tuple(map(blind, checks)), settle_s=0, sleep=lambda _: None
+        )
+        assert {one.check for one in told} == {one.name for one in checks if one.cluster is cluster}
+
+
+def blind(one: Check) -> Check:
+    """The check, which does not look."""
+    return replace(one, lacks=lambda _: "it does not look")
+
+
+def test_on_slow_nodes_the_two_looks_are_as_much_further_apart(tmp_path: Path) -> None:
+    slept: list[float] = []
+    one = Check(name="one", on="client", lacks=lambda _: "", look=says(GOOD, BAD))
+    slow = replace(made.site(tmp_path), pace=6.0)
+    (result,) = check.run_all(SCOPE, slow, on_result=lambda _: None, checks=(one,), settle_s=0, sleep=slept.append)
+    assert BETWEEN_S < max(slept) <= 6 * BETWEEN_S
+    assert "30 s later" in result.said
+
+
+def test_on_slow_nodes_an_answer_may_take_as_much_longer(tmp_path: Path) -> None:
+    nodes = Nodes({"kubectl": (0, ""), "curl": (0, "ok")})
+    for pace in (1.0, 6.0):
+        site = replace(made.site(tmp_path), pace=pace)
+        target = Target(node=site.client, site=site, scope=SCOPE, hosts={node.name: nodes.host(node.name) for node in site.nodes})
+        target.kubectl("get nodes")
+        target.get("https://10.231.0.100/")
+    assert ["--request-timeout 10s" in nodes.asked[0], "--request-timeout 60s" in nodes.asked[2]] == [True, True]
+    assert ["--max-time 5 " in nodes.asked[1], "--max-time 30 " in nodes.asked[3]] == [True, True]
 
 
 def test_a_check_of_members_is_asked_on_every_node_of_the_cluster(tmp_path: Path) -> None:

@@ -108,6 +108,13 @@ def test_probes_ask_the_port_that_the_api_listens_on(site: Site, tmp_path: Path)
     assert facts["livez-vip"].endswith("https://10.231.0.100:8443/livez")
 
 
+@pytest.mark.parametrize(("pace", "waits"), [(1.0, "1 3 5"), (6.0, "6 18 30")])
+def test_probes_wait_longer_for_slow_nodes(site: Site, tmp_path: Path, pace: float, waits: str) -> None:
+    program(tmp_path, "crictl", '#!/bin/sh\necho "$CONNECT_S $ANSWER_S $API_S"')
+    facts = evidence.sample(replace(site, pace=pace), site.control_planes[0])
+    assert next(fact.text for fact in facts if fact.probe == "containers") == waits
+
+
 def test_evidence_is_files_for_people_and_is_read_back(site: Site, tmp_path: Path) -> None:
     taken = evidence.collect(site, folder=tmp_path / "evidence", runs=())
     assert (tmp_path / "evidence/cp1/containers.txt").read_text() == taken.of("containers")[0].text

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import installer, signature, tasks, verdict
+from lab import access, installer, signature, tasks, verdict
 from lab.command import RC_LIMIT, RC_STOPPED
 from lab.errors import InstallError
 from lab.facts import Evidence, Fact
@@ -260,6 +260,13 @@ def test_playbooks_that_cannot_be_read_are_an_error_with_what_ansible_said(tmp_p
     playbooks.cluster.write_text("- hosts: [")
     with pytest.raises(InstallError, match="before any task"):
         installer.install(STAGE, site=site, playbooks=playbooks, folder=tmp_path / "s", on_event=lambda _: None, stop=Event(), limit_s=60)
+
+
+def test_ansible_knows_whom_ssh_logs_in_as(tmp_path: Path) -> None:
+    site = Site(nodes=NODES, slot=SLOT, ssh_config=tmp_path / "ssh_config")
+    playbooks = Playbooks(cluster=tmp_path / "cluster.yml", ansible_playbook=("true",), init_tasks=(INIT,), label="a label")
+    user = installer._environment(site, playbooks, tmp_path)["ANSIBLE_REMOTE_USER"]
+    assert f"User {user}\n" in access.CONFIG
 
 
 @pytest.mark.parametrize(("pace", "told"), [(1.0, None), (6.0, "300")])
