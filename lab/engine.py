@@ -171,22 +171,22 @@ class Engine:
 
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes; harmless when it is not there."""
-        with _asked(f"remove the container {name}"), _gone_is_fine():
+        with _asked(f"remove the container {name}"), suppress(NotFound):
             self._client.api.remove_container(name, v=True, force=True)
 
     def remove_network(self, name: str) -> None:
         """Remove a network; harmless when it is not there."""
-        with _asked(f"remove the network {name}"), _gone_is_fine():
+        with _asked(f"remove the network {name}"), suppress(NotFound):
             self._client.api.remove_network(name)
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume; harmless when it is not there."""
-        with _asked(f"remove the volume {name}"), _gone_is_fine():
+        with _asked(f"remove the volume {name}"), suppress(NotFound):
             self._client.api.remove_volume(name, force=True)
 
     def remove_image(self, image: str) -> None:
         """Remove an image under all its names and not what it stands on; harmless when it is not there."""
-        with _asked(f"remove the image {image}"), _gone_is_fine():
+        with _asked(f"remove the image {image}"), suppress(NotFound):
             self._client.api.remove_image(image, noprune=True)
 
     def first_pid(self, name: str) -> int:
@@ -206,16 +206,29 @@ def connect(choice: Choice = "auto") -> Iterator[Engine]:
 
     Raises HostError when this process is not root or there is no such engine.
     """
-    seen = facts()
-    if not seen.is_root:
+    if client := _found(choice):
+        with closing(client):
+            yield Engine("podman" if _is_podman(client) else "docker", client)
+        return
+    with podman.service(facts(), _answers) as path, closing(_client(f"unix://{path}")) as client:
+        yield Engine("podman", client)
+
+
+def see(choice: Choice = "auto") -> None:
+    """Raise the HostError of `connect`, without starting anything."""
+    if client := _found(choice):
+        client.close()
+
+
+def _found(choice: Choice) -> Any:
+    """A client of an engine that answers; None where podman has to be started. Raises HostError."""
+    if not facts().is_root:
         raise HostError(
             "container nodes need root", "this process runs as another user; nodes are privileged containers", "run it with sudo"
         )
     named = os.environ.get("DOCKER_HOST", "")
     if choice != "podman" and (client := _answering(named or None)):
-        with closing(client):
-            yield Engine("podman" if _is_podman(client) else "docker", client)
-        return
+        return client
     if choice == "docker" or (named and choice == "auto"):
         where = f"at DOCKER_HOST={named}" if named else "at its usual socket"
         raise HostError("no Docker engine", f"nothing answers {where}", "start Docker, correct DOCKER_HOST, or use --engine podman")
@@ -225,8 +238,7 @@ def connect(choice: Choice = "auto") -> Iterator[Engine]:
             "no Docker answers at its usual socket and there is no program podman",
             "install one, for example: apt-get install podman netavark aardvark-dns iptables runc",
         )
-    with podman.service(seen, _answers) as path, closing(_client(f"unix://{path}")) as client:
-        yield Engine("podman", client)
+    return None
 
 
 def _client(url: str | None) -> Any:
@@ -240,14 +252,13 @@ def _answering(url: str | None) -> Any:
     """A client for `url` if an engine answers there, else None."""
     if not _listens((url or DOCKER_SOCKET).removeprefix("unix://")):
         return None
+    client = None
     try:
         client = _client(url)
-    except (DockerException, OSError, ValueError):
-        return None
-    try:
         client.ping()
-    except (DockerException, OSError):
-        client.close()
+    except (DockerException, OSError, ValueError):
+        if client is not None:
+            client.close()
         return None
     return client
 
@@ -261,8 +272,7 @@ def _listens(path: str) -> bool:
 
 
 def _answers(url: str) -> bool:
-    client = _answering(url)
-    if client is not None:
+    if client := _answering(url):
         client.close()
     return client is not None
 
@@ -288,9 +298,3 @@ def _asked(purpose: str) -> Iterator[None]:
             said,
             "`spraylab doctor` shows what this host lacks; `spraylab gc` what is left over",
         ) from error
-
-
-@contextmanager
-def _gone_is_fine() -> Iterator[None]:
-    with suppress(NotFound):
-        yield

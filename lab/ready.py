@@ -10,6 +10,7 @@ from lab import (
     cachedir,
     checkout,
     component,
+    engine,
     host,
     kindcluster,
     plan,
@@ -108,6 +109,8 @@ def ready(cells: Iterable[Cell], options: Options, *, say: Callable[[str], None]
         raise HostError("nodes cannot fetch what they install", why, "install what the lab builds: --artifacts built")
     for name in sorted({cell.bed for cell in wanted}):
         bed.find(name).ready([cell.topology for cell in wanted if cell.bed == name])
+    if any(bed.find(cell.bed).by_engine for cell in wanted):
+        engine.see(options.engine)
     slots.hold(options.slot, slots.of_host()).release()
     if (free := host.disk_free_bytes(options.runs.absolute())) < RUN_BYTES:
         why = f"{options.runs.absolute()} has {free / cachedir.GIB:.1f} GiB free, {RUN_BYTES / cachedir.GIB:.0f} GiB are needed"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import Engine, connect
+from lab.engine import Engine, connect, see
 from lab.errors import BedError, HostError
 from lab.host import cmdline, processes
 from tests.machine import real_engine
@@ -14,6 +14,8 @@ def test_without_root_there_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(HostError, match=r"container nodes need root\n.*\n.*sudo"), connect():
         pass
+    with pytest.raises(HostError, match="container nodes need root"):
+        see()
 
 
 def test_a_docker_host_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,6 +30,17 @@ def test_no_engine_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match=r"no container engine\n.*\n.*apt-get install podman"), connect("podman"):
         pass
+    with pytest.raises(HostError, match="no container engine"):
+        see("podman")
+
+
+def test_seeing_an_engine_starts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "podman").write_text(f"#!/bin/sh\n: > {tmp_path}/started\n")
+    (tmp_path / "podman").chmod(0o755)
+    see("podman")
+    assert not (tmp_path / "started").exists()
 
 
 @pytest.fixture

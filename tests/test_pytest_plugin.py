@@ -133,6 +133,8 @@ def test_without_an_engine_nothing_begins(tmp_path: Path) -> None:
 def test_without_go_and_a_package_index_nothing_begins(tmp_path: Path) -> None:
     needs_root()
     path = programs(tmp_path / "bin", "ip", "uname")
+    (tmp_path / "bin" / "podman").write_text("#!/bin/sh\nexit 1\n")  # an engine is asked for first, and begun last
+    (tmp_path / "bin" / "podman").chmod(0o755)
     env = {"PATH": path, "SPRAYLAB_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
     done = lab(tmp_path, one(), env=env)
     assert done.rc == 4, done.stdout + done.stderr

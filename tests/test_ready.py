@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import playbooks, ready, slots, upstream
+from lab import engine, playbooks, ready, slots, upstream
 from lab.beds.containers import Containers
 from lab.errors import BedError, HostError, InstallError, LabError, ScenarioError
 from lab.host import facts
@@ -13,6 +13,12 @@ from lab.supply import Supply
 from tests import made
 
 BUILT = Supply(artifacts="built")
+
+
+@pytest.fixture(autouse=True)
+def an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests need none: what is asked of this machine beside it is told all the same."""
+    monkeypatch.setattr(engine, "see", lambda _: None)
 
 
 def test_a_version_that_no_component_builds_cannot_be_installed() -> None:
@@ -119,6 +125,18 @@ def test_a_disk_without_room_is_told_before_anything_is_made(tmp_path: Path, mon
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(HostError, match="not enough room on the disk"):
         ready.ready([made.cell()], Options(runs=tmp_path / "runs"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not facts().is_root, reason="needs root: the lab asks for it first")
+def test_a_missing_engine_is_told_before_what_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(choice: str) -> None:
+        raise HostError(f"no engine {choice}", "", "")
+
+    monkeypatch.setattr(engine, "see", none)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(HostError, match="no engine podman"):
+        ready.ready([made.cell(ref="kubespray@v2.25.0")], Options(runs=tmp_path / "runs", engine="podman", supply=BUILT))
     assert list(tmp_path.iterdir()) == []
 
 
