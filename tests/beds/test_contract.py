@@ -58,7 +58,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, engine: Engine) -> Iter
                 topology=topology or Topology(control_planes=1),
                 artifacts=tmp_path / "artifacts",
                 run_id=f"t{os.getpid()}",
-                folder=tmp_path / "run",
+                folder=tmp_path / f"bed{len(made)}",  # each has one of its own: Vagrant keeps its state there
                 engine=engine,
                 slot=slot,
             )
@@ -111,7 +111,7 @@ def test_nodes_answer_as_their_place_says_and_nothing_of_them_is_left(make: Call
     one.down()
     assert left(engine) == []
     assert not any(volume.name in place for volume in engine.volumes() for place in volumes)
-    assert not (tmp_path / "run" / "ssh_config").exists()
+    assert not (tmp_path / "bed0" / "ssh_config").exists()
     one.down()  # harmless
 
 
