@@ -31,11 +31,13 @@ class KubeadmInit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeVip:
     """How the release sets kube-vip up. `conf`: the kubeconfig that the first control plane's mounts while kubeadm init runs;
-    `prefix_setting`: the name under which its manifest tells the VIP's prefix; `version_variable`: which variable says its version."""
+    `prefix_setting`: the name under which its manifest tells the VIP's prefix; `version_variable`: which variable says its version;
+    `privileged_to_masquerade`: its container is privileged where kube_vip_lb_fwdmethod is masquerade."""
 
     conf: str
     prefix_setting: str
     version_variable: str
+    privileged_to_masquerade: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class KubeVipSchema(Schema):
     conf: Literal["admin.conf", "super-admin.conf"]
     prefix_setting: Literal["vip_cidr", "vip_subnet"]
     version_variable: Literal["kube_vip_image_tag", "kube_vip_version"]
+    privileged_to_masquerade: bool
 
 
 class CiliumSchema(Schema):

@@ -126,6 +126,7 @@ def test_how_it_sets_kube_vip_up(facts: Release) -> None:
     text = git("show", f"{facts.tag}:{MANIFEST}")
     assert ("kube_vip_admin_conf" in text) == (facts.kube_vip.conf == "super-admin.conf")
     assert ('"subnet"' in text) == (facts.kube_vip.prefix_setting == "vip_subnet")
+    assert ("privileged: true" in text) == facts.kube_vip.privileged_to_masquerade
     assert facts.kube_vip.version_variable in variables(facts.tag)
 
 

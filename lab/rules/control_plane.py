@@ -66,6 +66,12 @@ def _endpoint_port(look: Look) -> Iterator[str]:
         yield f"loadbalancer_apiserver names port {port}, and the API server behind the VIP listens on {look.text('kube_apiserver_port')}"
 
 
+def _masquerade(look: Look) -> Iterator[str]:
+    asks = look.on("kube_vip_enabled") and look.on("kube_vip_lb_enable") and look.text("kube_vip_lb_fwdmethod") == "masquerade"
+    if asks and not look.release.kube_vip.privileged_to_masquerade:
+        yield f"kube_vip_lb_fwdmethod is masquerade, and {look.release.tag} does not make kube-vip's container privileged for it"
+
+
 def _swap(look: Look) -> Iterator[str]:
     gates = [str(one) for one in listed(look.told.get("kubelet_feature_gates")) or listed(look.told.get("kube_feature_gates"))]
     writes = not look.on("kubelet_fail_swap_on") and "NodeSwap=true" not in gates
@@ -81,6 +87,7 @@ RULES = (
     Rule(name="an interface for kube-vip", signature="kube-vip-no-interface", look=_no_interface),
     Rule(name="the VIP's place", signature="", look=_vip_place),
     Rule(name="the VIP's prefix", signature="kube-vip-prefix-ignored", look=_prefix),
+    Rule(name="kube-vip's right to masquerade", signature="kube-vip-may-not-masquerade", look=_masquerade),
     Rule(name="one port of the API", signature="", look=_endpoint_port),
     Rule(name="kubelet and swap", signature="kubelet-never-starts", look=_swap),
 )

@@ -114,6 +114,22 @@ def test_a_prefix_is_lost_on_a_kube_vip_that_reads_another_name(variables: dict[
     assert bool(said("the VIP's prefix", "kube-vip", **variables)) is told
 
 
+@pytest.mark.parametrize(
+    ("release", "variables", "told"),
+    [
+        ("v2.25.1", {"kube_vip_lb_enable": True, "kube_vip_lb_fwdmethod": "masquerade"}, True),
+        ("v2.26.1", {"kube_vip_lb_enable": True, "kube_vip_lb_fwdmethod": "masquerade"}, True),
+        ("v2.27.1", {"kube_vip_lb_enable": True, "kube_vip_lb_fwdmethod": "masquerade"}, False),
+        ("v2.25.1", {"kube_vip_lb_enable": True, "kube_vip_lb_fwdmethod": "local"}, False),
+        ("v2.25.1", {"kube_vip_lb_enable": True}, False),
+        ("v2.25.1", {"kube_vip_lb_fwdmethod": "masquerade"}, False),
+    ],
+)
+def test_kube_vip_masquerades_where_its_container_is_privileged(release: str, variables: dict[str, object], *, told: bool) -> None:
+    assert bool(said("kube-vip's right to masquerade", "kube-vip", release=release, **variables)) is told
+    assert not said("kube-vip's right to masquerade", "metallb", release=release, **variables)
+
+
 def test_the_endpoint_has_the_port_that_the_api_listens_on() -> None:
     assert said("one port of the API", kube_apiserver_port=8443) == ""
     named = {"address": "{vip}", "port": 6443}
