@@ -59,6 +59,21 @@ def test_its_script_is_one_that_a_shell_can_read_and_says_how_it_is_used(form: F
 
 
 @pytest.mark.skipif(not shutil.which("ruby"), reason="no ruby on this host")
+def test_an_ansible_that_could_not_be_installed_is_installed_the_next_time(tmp_path: Path) -> None:
+    export.write(files(cell(), "vagrant"), tmp_path / "new")
+    (tmp_path / "new" / "kubespray").mkdir()
+    pip = 'to=${0%pip}ansible-playbook; test -e "$0.again" || { : > "$0.again"; exit 1; }; echo echo played > $to; chmod +x $to'
+    python = f"mkdir -p venv/bin; [ -e venv/bin/pip ] || cat > venv/bin/pip <<'EOF'\n#!/bin/sh\n{pip}\nEOF\nchmod +x venv/bin/pip"
+    for name, text in {"vagrant": "true", "python3": python}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    stage = (str(tmp_path / "new" / "run.sh"), "stage1")
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert run(stage, limit_s=10, env=path).rc != 0
+    again = run(stage, limit_s=10, env=path)
+    assert (again.rc, again.stdout) == (0, "played\n"), again
+
+
 def test_its_vagrantfile_is_ruby(tmp_path: Path) -> None:
     export.write(files(cell(), "vagrant"), tmp_path / "new")
     assert run(("ruby", "-c", str(tmp_path / "new" / "Vagrantfile")), limit_s=30).rc == 0
