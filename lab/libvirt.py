@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from lab.command import run
 from lab.errors import BedError, HostError
 from lab.model import Completed, Node, Slot
+from lab.owner import Mark
 
 POOL = "spraylab"
 POOL_FOLDER = Path("/var/lib/libvirt/images/spraylab")  # where the user that runs machines may read, and security modules let it
@@ -125,6 +126,17 @@ class Libvirt:
         for machine in self.machines():
             if machine.name == name:
                 self.remove_machine(machine)
+
+    def remove_all(self, mark: Mark) -> None:
+        """Remove the machines and networks that carry `mark`, and the disks named by it; harmless where there are none. Raises BedError."""
+        for machine in self.machines():
+            if mark.is_on(machine.labels):
+                self.remove_machine(machine)
+        for network in self.networks():
+            if mark.is_on(network.labels):
+                self.remove_network(network.name)
+        for disk in POOL_FOLDER.glob(f"{mark.name('')}*"):
+            disk.unlink(missing_ok=True)
 
     def memory_mib(self, name: str) -> float:
         """Memory of the host that a machine holds, in MiB; 0 when it is off."""

@@ -256,6 +256,7 @@ def _nodes(of: Course, stage: Stage, lab: Lab, *, folder: Path, brought: Artifac
         engine=lab.engine,
         slot=lab.slot,
         say=tell.say,
+        stop=lab.over.event,
     )
     if lab.supply.of(cell.ref) == "upstream":
         bed.let_out(made)
