@@ -179,11 +179,19 @@ def _serves(words: str, folder: Path) -> bool:
 
 
 def _orphans(root: Path) -> Iterator[Leftover]:
-    """Processes a lab started (they inherit its mark) that outlived it. A number reused since then is younger than its child."""
     for pid in processes(root=root):
-        lab = environment(pid, root=root).get(MARK, "")
-        if lab.isdigit() and int(lab) != os.getpid() and not 0 < started_ticks(int(lab), root=root) <= started_ticks(pid, root=root):
+        if lab := outlived(pid, root=root):
             yield _process(pid, "", f"process {lab} of the lab, which started it, is gone", root)
+
+
+def outlived(pid: int, *, root: Path = HOST) -> str:
+    """The number of the process of the lab that started `pid`, which inherits its mark, and is gone; empty where there is none.
+
+    A number reused since then is younger than its child.
+    """
+    lab = environment(pid, root=root).get(MARK, "")
+    gone = lab.isdigit() and int(lab) != os.getpid() and not 0 < started_ticks(int(lab), root=root) <= started_ticks(pid, root=root)
+    return lab if gone else ""
 
 
 def _half_made(root: Path) -> Iterator[Leftover]:
