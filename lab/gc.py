@@ -105,7 +105,11 @@ def _of_machines(machines: Libvirt, run_folder: Path, root: Path) -> Iterator[Le
     owned = {disk for one in there for disk in one.disks}
     living = [owner.run_id for path in run_folder.glob("*") if (owner := of_folder(path)) and owner.alive(root=root)]
     for disk in _disks():
-        if disk not in owned and not any(disk.name.startswith(f"spraylab-{run_id}-s") for run_id in living):
+        if (
+            disk not in owned
+            and not _in(disk, _running(root))
+            and not any(disk.name.startswith(f"spraylab-{run_id}-s") for run_id in living)
+        ):
             yield Leftover(kind="disk", name=str(disk), run_id="", why="no machine has it, and no run that could is alive")
 
 
@@ -117,13 +121,18 @@ def _running(root: Path) -> list[tuple[int, str]]:
     return [(pid, name) for pid, name in libvirt.emulators(root=root) if name.startswith("spraylab-")]
 
 
+def _in(disk: Path, running: list[tuple[int, str]]) -> bool:
+    """Whether one of the machines that run may have `disk`."""
+    return any(disk.name.startswith(name) for _, name in running)
+
+
 def _unanswered(machines: Libvirt | None, run_folder: Path, root: Path) -> Iterator[Leftover]:
-    """Machines that run though no libvirt answers for them, and disks where none answers at all: each names its run, whose folder names
-    the process. Without that folder nobody knows whether the run is alive."""
+    """Machines that run though no libvirt answers for them, and their disks; all disks where none answers at all. Each names its run, whose
+    folder names the process. Without that folder nobody knows whether the run is alive."""
     answered = {one.name for one in machines.machines()} if machines else set()
-    things: list[tuple[Kind, str, str, str]]
-    things = [("process", str(pid), name, started(pid, root=root)) for pid, name in _running(root) if name not in answered]
-    things += [("disk", str(disk), disk.name, "") for disk in ([] if machines else _disks())]
+    running = [(pid, name) for pid, name in _running(root) if name not in answered]
+    things: list[tuple[Kind, str, str, str]] = [("process", str(pid), name, started(pid, root=root)) for pid, name in running]
+    things += [("disk", str(disk), disk.name, "") for disk in _disks() if not machines or _in(disk, running)]
     owners = [owner for path in run_folder.glob("*") if (owner := of_folder(path))]
     for kind, name, called, mark in things:
         its = [one for one in owners if one.named(called)]

@@ -188,6 +188,14 @@ def test_a_machine_that_libvirt_answers_for_is_libvirts_to_remove(without_libvir
     assert [one.name for one in of_machines(without_libvirt, machines) if one.kind == "process"] == []
 
 
+def test_where_a_libvirt_does_not_know_a_machine_that_runs_its_disk_stays_as_long_as_it_does(without_libvirt: Path) -> None:
+    found = of_machines(without_libvirt, Libvirt(start=Virsh({})))
+    assert {Path(one.name).name: bool(one.stays) for one in found if one.kind == "disk"} == {
+        "spraylab-r0-s0-cp1-lab.qcow2": False,
+        "spraylab-r2-s2-cp1-lab.qcow2": True,
+    }
+
+
 def test_only_the_qemu_of_a_dead_run_is_ended(tmp_path: Path) -> None:
     run_id, runs = f"q{os.getpid()}", tmp_path / "run"
     words = ("/usr/bin/qemu-system-x86_64", "-c", "read line", "-name", f"guest=spraylab-{run_id}-s0-cp1,debug-threads=on")

@@ -122,10 +122,11 @@ def test_machines_that_do_not_come_up_end_with_the_run_and_are_removed(
     monkeypatch.setenv("SPRAYLAB_BOX", "debian/bookworm64")
     monkeypatch.setenv("VAGRANT_DEFAULT_PROVIDER", "virtualbox")
     monkeypatch.setattr(Vagrant, "prepare", staticmethod(lambda **_: None))
-    monkeypatch.setattr(slots, "of_host", lambda: ())
+    taken = tuple((slots.slot(number).subnet, "another run") for number in range(10))  # a late slot, that no real run waits for
+    monkeypatch.setattr(slots, "of_host", lambda: taken)
     monkeypatch.setattr(owner, "RUN_FOLDER", tmp_path / "r")
     stop = Event()
-    one = Vagrant(cell_id="c", topology=ONE[0], artifacts=tmp_path, run_id="r1", folder=tmp_path / "cell", slot=14, stop=stop)
+    one = Vagrant(cell_id="c", topology=ONE[0], artifacts=tmp_path, run_id="r1", folder=tmp_path / "cell", stop=stop)
     with set_once_there(host / "pid", stop), pytest.raises(KeyboardInterrupt):
         one.up()
     assert gone(host)
