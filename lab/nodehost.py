@@ -10,6 +10,7 @@ from testinfra.host import Host
 
 from lab.command import ssh
 from lab.deadline import heed
+from lab.mask import mask
 from lab.model import Node, Site
 
 LIMIT_S = 600.0  # only ends a connection that hangs: commands of checks have limits of their own on the node
@@ -32,7 +33,7 @@ class OverSsh(BaseBackend):  # type: ignore[misc] # testinfra has no types
         done = ssh(self._site, self._node, line, limit_s=LIMIT_S, stop=self._stop, masked=False)
         heed(self._stop)
         if done.rc == RC_NO_SSH:
-            raise RuntimeError(f"{self._node.name} does not answer by SSH: {done.stderr.strip() or 'ssh said nothing'}")
+            raise RuntimeError(f"{self._node.name} does not answer by SSH: {mask(done.stderr.strip()) or 'ssh said nothing'}")
         return self.result(done.rc, line.encode(), done.stdout, done.stderr)
 
 

@@ -28,8 +28,8 @@ def test_what_a_node_says_is_told_as_it_is_by_the_sites_own_way(tmp_path: Path, 
 
 
 def test_a_node_that_does_not_answer_is_told_with_the_words_of_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path, "ssh", "echo 'No route to host' >&2; exit 255", monkeypatch)
-    with pytest.raises(RuntimeError, match="cp1 does not answer by SSH: No route to host"):
+    program(tmp_path, "ssh", "echo 'No route to host, token=abcdefghijkl' >&2; exit 255", monkeypatch)
+    with pytest.raises(RuntimeError, match=r"cp1 does not answer by SSH: No route to host, token=\[masked\]"):
         host(tmp_path, Event()).run("true")
 
 
