@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from statistics import median
+from threading import Event
 
 import click
 
@@ -63,7 +64,7 @@ def _green(cluster: Cluster) -> Fail:
     print(f"cluster up and green after {ticks_s() - began_s:.0f} s", flush=True)
     for node in site.nodes:
         print(f"  {node.name}: {nodes.memory_mib(node):.0f} MiB" if isinstance(nodes, bed.Meter) else f"  {node.name}", flush=True)
-    target = next(one for one in check.targets(scope, site) if one.node == site.client)
+    target = next(one for one in check.targets(scope, site, stop=Event()) if one.node == site.client)
     return lambda way: fail_over(way, target, nodes)
 
 

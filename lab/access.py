@@ -3,9 +3,10 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from lab.command import run, ssh
-from lab.deadline import until
+from lab.deadline import pausing, until
 from lab.errors import BedError
 from lab.model import Completed, Node, Site
 from lab.owner import make_folder
@@ -65,8 +66,10 @@ def make(nodes: tuple[Node, ...], *, folder: Path, run_id: str, pace: float = 1.
     return Access(control=control, config=folder / FILE, public_key=key.with_suffix(".pub").read_text().strip())
 
 
-def answer(site: Site, node: Node, *, limit_s: float) -> Completed:
-    """The last answer of `node` by SSH within `limit_s`, the first good one if it came in time."""
-    return until(
-        lambda: ssh(site, node, "true", limit_s=ASK_LIMIT_S * site.pace), lambda done: done.rc == 0, limit_s=limit_s, every_s=EVERY_S
-    )
+def answer(site: Site, node: Node, *, limit_s: float, stop: Event) -> Completed:
+    """The last answer of `node` by SSH within `limit_s`, or the first good one. stop: when set, it ends by KeyboardInterrupt."""
+
+    def ask() -> Completed:
+        return ssh(site, node, "true", limit_s=ASK_LIMIT_S * site.pace, stop=stop)
+
+    return until(ask, lambda done: done.rc == 0, limit_s=limit_s, every_s=EVERY_S, sleep=pausing(stop))

@@ -123,7 +123,8 @@ class Installs(Protocol):
 
 
 class Kind(Protocol):
-    """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long.
+    """What a file of lab/beds/ exports as BED: makes a bed for one cell. slot: None takes a free one; say: told what takes long;
+    stop: when set, whatever waits for a node raises KeyboardInterrupt, but `down`.
 
     `by_engine`: its nodes are a container engine's, which a run with such cells connects to; else `engine` may be None.
     """
@@ -166,6 +167,7 @@ class Kind(Protocol):
         engine: Any,
         slot: int | None = None,
         say: Callable[[str], None] = ...,
+        stop: Event | None = None,
     ) -> Bed: ...
 
 

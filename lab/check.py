@@ -9,13 +9,14 @@ import importlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Event
 from types import MappingProxyType
 from typing import Literal
 
-import testinfra
-
-from lab.deadline import pause, ticks_s, until
+from lab import nodehost
+from lab.deadline import pausing, ticks_s, until
 from lab.errors import CheckError
 from lab.mask import mask
 from lab.model import Cell, CheckResult, Node, Outcome, Role, Site
@@ -65,13 +66,14 @@ class Scope:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What a check may use: the node it runs on, the site, the scope, testinfra's host of every node by name, and the variables that
-    the installer was told last."""
+    the installer was told last. `stop`: once it is set, whatever asks a node raises KeyboardInterrupt."""
 
     node: Node
     site: Site
     scope: Scope
     hosts: Mapping[str, object] = field(repr=False)
     variables: Mapping[str, object] = field(default_factory=dict, repr=False)
+    stop: Event = field(default_factory=Event, repr=False)
 
     def run(self, command: str, *args: str, node: Node | None = None) -> Said:
         """Run `command` (with testinfra's quoting of %s) on `node`, or on the check's own."""
@@ -184,15 +186,18 @@ def run_all(
     variables: Mapping[str, object] = MappingProxyType({}),
     checks: tuple[Check, ...] | None = None,
     settle_s: float = PODS_SETTLE_S,
-    sleep: Callable[[float], None] = pause,
+    stop: Event | None = None,
+    sleep: Callable[[float], None] | None = None,
 ) -> tuple[CheckResult, ...]:
     """Every check of `scope` on every node it is for; `on_result` is told each result once both looks are taken.
 
     Where there is to be no cluster, only those are asked that look whether it is gone. variables: what the installer was told
     last. A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was.
-    settle_s: the most that any check is given, on nodes of the usual pace.
+    settle_s: the most that any check is given, on nodes of the usual pace. stop: when set, the round ends by KeyboardInterrupt, and what
+    checks share stays on the cluster, which then goes too. sleep: what passes the time between the looks.
     """
-    there = targets(scope, site, variables=variables)
+    stop = stop or Event()
+    there = targets(scope, site, variables=variables, stop=stop)
     of_scope = [one for one in checks or everything() if one.cluster == scope.cluster]
     asked = [(one, target) for one in of_scope for target in there if is_for(one, target.node)]
     results: dict[tuple[str, str], CheckResult] = {}
@@ -204,28 +209,27 @@ def run_all(
     for one, target in asked:
         if why := one.lacks(scope):
             told(CheckResult(check=one.name, node=target.node.name, outcome=Outcome.SKIP, said=why))
-    _looked([(one, target) for one, target in asked if not one.lacks(scope)], told, settle_s=settle_s, sleep=sleep, pace=site.pace)
+    _looked([(one, target) for one, target in asked if not one.lacks(scope)], told, settle_s=settle_s, sleep=sleep or pausing(stop))
     return tuple(results[one.name, target.node.name] for one, target in asked)
 
 
-def _looked(
-    applies: list[_Asked], told: Callable[[CheckResult], None], *, settle_s: float, sleep: Callable[[float], None], pace: float
-) -> None:
+def _looked(applies: list[_Asked], told: Callable[[CheckResult], None], *, settle_s: float, sleep: Callable[[float], None]) -> None:
     """Both looks of all that apply: what is quick and stands for itself first, then what needs time between its looks, then the rest."""
     began_s = ticks_s()
     shared = {id(one.uses): (one.uses, target) for one, target in applies if one.uses}
     try:
         for uses, target in shared.values():
-            until(lambda make=uses.make, target=target: make(target), lambda wrong: not wrong, limit_s=pace * min(SETTLE_S, settle_s))  # type: ignore[misc]
+            limit_s = target.site.pace * min(SETTLE_S, settle_s)
+            until(partial(uses.make, target), lambda wrong: not wrong, limit_s=limit_s, sleep=pausing(target.stop))
         first = {
-            (one.name, target.node.name): _settled(one, target, end_s=began_s + pace * min(one.settle_s, settle_s))
+            (one.name, target.node.name): _settled(one, target, end_s=began_s + target.site.pace * min(one.settle_s, settle_s))
             for one, target in sorted(applies, key=_first_round)
         }
         for one, target in sorted(applies, key=lambda asked: asked[0].apart_s):
-            before = first[one.name, target.node.name]
-            sleep(max(0.0, before.at_s + one.apart_s * pace - ticks_s()))
+            before, apart_s = first[one.name, target.node.name], one.apart_s * target.site.pace
+            sleep(max(0.0, before.at_s + apart_s - ticks_s()))
             again, again_s = _look(one, target)
-            told(_result(one, target, before, again, apart_s=one.apart_s * pace, duration_s=before.took_s + again_s))
+            told(_result(one, target, before, again, apart_s=apart_s, duration_s=before.took_s + again_s))
     finally:
         for uses, target in shared.values():
             uses.remove(target)
@@ -236,10 +240,10 @@ def _first_round(asked: _Asked) -> int:
     return 1 if one.apart_s > BETWEEN_S else 2 if one.uses else 0
 
 
-def targets(scope: Scope, site: Site, *, variables: Mapping[str, object] = MappingProxyType({})) -> tuple[Target, ...]:
-    """What a check gets on each node of `site`."""
-    hosts = {node.name: testinfra.get_host(f"ssh://{node.name}", ssh_config=str(site.ssh_config)) for node in site.nodes}
-    return tuple(Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables) for node in site.nodes)
+def targets(scope: Scope, site: Site, *, stop: Event, variables: Mapping[str, object] = MappingProxyType({})) -> tuple[Target, ...]:
+    """What a check gets on each node of `site`. stop: as of a Target."""
+    hosts = {node.name: nodehost.host(site, node, stop=stop) for node in site.nodes}
+    return tuple(Target(node=node, site=site, scope=scope, hosts=hosts, variables=variables, stop=stop) for node in site.nodes)
 
 
 def is_for(check: Check, node: Node) -> bool:
@@ -257,7 +261,7 @@ def _settled(check: Check, target: Target, *, end_s: float) -> _Look:
         return answer
 
     asked_s = ticks_s()
-    answer = until(ask, lambda answer: answer.ok is True, limit_s=max(0.0, end_s - asked_s))
+    answer = until(ask, lambda answer: answer.ok is True, limit_s=max(0.0, end_s - asked_s), sleep=pausing(target.stop))
     at_s = ticks_s()
     return _Look(answer=answer, took_s=sum(took), settled_s=at_s - asked_s if len(took) > 1 else 0.0, at_s=at_s)
 

@@ -247,14 +247,10 @@ def gc_(choice: engine.Choice, days: int, *, yes: bool, cache: bool) -> None:
     with gc.reached(choice, machines=machines) as connected:
         found = gc.leftovers(connected, machines=machines)
         for one in found:
-            click.echo(f"{one.kind:9} {one.name}  ({one.why})")
-        if not found:
-            click.echo("nothing is left over")
-        elif yes:
+            click.echo(f"{one.kind:9} {one.name}  ({one.why}{f'; it stays: {one.stays}' if one.stays else ''})")
+        if yes:
             gc.delete(connected, found, machines=machines)
-            click.echo(f"deleted {len(found)}")
-        else:
-            click.echo(f"{len(found)} left over; `spraylab gc --yes` deletes them")
+        click.echo(gc.ended(found, deleted=yes))
 
 
 def _gc_cache(days: int, *, yes: bool) -> None:

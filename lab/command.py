@@ -32,17 +32,17 @@ def run(
     stdin: str = "",
     on_line: Callable[[str], None] | None = None,
     stop: Event | None = None,
+    masked: bool = True,
 ) -> Completed:
     """Run `argv` in a process group of its own until it ends, `limit_s` (seconds) passes or `stop` is set.
 
     env: added to this process's environment. on_line: called with each line of stdout as it comes, masked; what it raises
-    ends the process and is raised here. Raises HostError if the program cannot be started.
+    ends the process and is raised here. masked: False gives what it said as it is, for who compares and does not store it.
+    Raises HostError if the program cannot be started.
     """
     started_at_s, began_s = now_s(), ticks_s()
     process = _start(argv, env=env, cwd=cwd)
-    out: list[str] = []
-    err: list[str] = []
-    broken: list[Exception] = []
+    out, err, broken = list[str](), list[str](), list[Exception]()
     tell = _teller(process, on_line, broken) if on_line else None
     threads = (_thread(_read, process.stdout, out, tell), _thread(_read, process.stderr, err, None), _thread(_feed, process, stdin))
     try:
@@ -57,8 +57,8 @@ def run(
     return Completed(
         argv=argv,
         rc=rc,
-        stdout=mask("".join(out)),
-        stderr=mask("".join(err)),
+        stdout=mask("".join(out)) if masked else "".join(out),
+        stderr=mask("".join(err)) if masked else "".join(err),
         started_at_s=started_at_s,
         duration_s=ticks_s() - began_s,
     )
@@ -83,9 +83,12 @@ def _start(argv: tuple[str, ...], *, env: Mapping[str, str] | None, cwd: Path | 
         ) from error
 
 
-def ssh(site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "") -> Completed:
-    """Run `script` by sh on `node`; connections are shared and kept open by the site's ssh configuration."""
-    return run(("ssh", "-F", str(site.ssh_config), node.name, script), limit_s=limit_s, stdin=stdin)
+def ssh(
+    site: Site, node: Node, script: str, *, limit_s: float, stdin: str = "", stop: Event | None = None, masked: bool = True
+) -> Completed:
+    """Run `script` by sh on `node`, as `run` does; connections are shared and kept open by the site's ssh configuration."""
+    argv = ("ssh", "-F", str(site.ssh_config), node.name, script)
+    return run(argv, limit_s=limit_s, stdin=stdin, stop=stop, masked=masked)
 
 
 def _thread(work: Callable[..., None], *args: object) -> Thread:

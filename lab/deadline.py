@@ -36,6 +36,22 @@ def pause_unless(stop: Event, seconds: float) -> bool:
     return stop.wait(seconds)
 
 
+def heed(stop: Event) -> None:
+    """Raise KeyboardInterrupt when `stop` is set: Ctrl-C itself reaches the main thread alone."""
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+def pausing(stop: Event) -> Callable[[float], None]:
+    """A `pause` that KeyboardInterrupt ends as soon as `stop` is set."""
+
+    def sleep(seconds: float) -> None:
+        pause_unless(stop, seconds)
+        heed(stop)
+
+    return sleep
+
+
 def until(
     seen: Callable[[], T],
     wanted: Callable[[T], bool],

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from lab.bed import Power
 from lab.check import Answer, Scope, Target, targets
@@ -40,13 +41,15 @@ def run_all(
     power: Power | None,
     green: bool,
     on_result: Callable[[CheckResult], None],
+    stop: Event | None = None,
     disturbances: tuple[Disturbance, ...] | None = None,
 ) -> tuple[CheckResult, ...]:
     """Every disturbance; `on_result` is told each result. One that would prove nothing is SKIP with its reason.
 
-    power: of the bed, None where it cannot stop one node alone; green: whether all checks before were.
+    power: of the bed, None where it cannot stop one node alone; green: whether all checks before were; stop: when set, it ends by
+    KeyboardInterrupt, and what is broken stays so, for the nodes go too.
     """
-    target = next(one for one in targets(scope, site) if one.node == site.client)
+    target = next(one for one in targets(scope, site, stop=stop or Event()) if one.node == site.client)
     results = []
     for one in disturbances if disturbances is not None else everything():
         if why := _why_not(one, scope, power=power, green=green):

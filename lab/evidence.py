@@ -13,13 +13,14 @@ from dataclasses import asdict
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
+from threading import Event
 from typing import Literal
 
 from lab import tasks
 from lab.command import RC_LIMIT, ssh
 from lab.datafile import Schema, decode
 from lab.datafile import read as read_data
-from lab.deadline import now_s
+from lab.deadline import heed, now_s
 from lab.errors import ScenarioError
 from lab.facts import Evidence, Fact
 from lab.model import CheckResult, Node, Site, StageRun
@@ -60,16 +61,25 @@ def sample(site: Site, node: Node) -> tuple[Fact, ...]:
 
 
 def collect(
-    site: Site, *, folder: Path, runs: tuple[StageRun, ...], checks: tuple[CheckResult, ...] = (), told: Mapping[str, str] | None = None
+    site: Site,
+    *,
+    folder: Path,
+    runs: tuple[StageRun, ...],
+    checks: tuple[CheckResult, ...] = (),
+    told: Mapping[str, str] | None = None,
+    stop: Event | None = None,
 ) -> Evidence:
     """Every fact of every node, written below `folder` as <node>/<probe>.txt and facts.json.
 
     runs, checks: how the stages ended and what the checks said, which are facts of the lab itself; told: further ones, name -> text.
+    stop: when set, it ends by KeyboardInterrupt and writes nothing: half of it would prove less than it seems.
     """
     of_lab = {"init": "\n".join(map(_told, runs)), "ansible": tasks.told(runs), "checks": "\n".join(map(_checked, checks)), **(told or {})}
     facts = [Fact(probe=name, node=LAB, text=text, at_s=now_s(), command="spraylab") for name, text in of_lab.items()]
     with ThreadPoolExecutor(max_workers=len(site.nodes)) as pool:  # a probe of a VIP that nobody holds waits for seconds
-        facts += chain.from_iterable(pool.map(partial(_of_node, site), site.nodes))
+        facts += chain.from_iterable(pool.map(partial(_of_node, site, stop=stop), site.nodes))
+    if stop:
+        heed(stop)
     for fact in facts:
         path = folder / fact.node / f"{fact.probe}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,15 +98,15 @@ def read(folder: Path) -> tuple[Evidence, Context]:
         raise ScenarioError(f"{folder} is not evidence of a cell", str(error), "name the evidence folder of a cell of a run") from error
 
 
-def _of_node(site: Site, node: Node) -> tuple[Fact, ...]:
+def _of_node(site: Site, node: Node, *, stop: Event | None) -> tuple[Fact, ...]:
     on = "client" if node.role == "client" else "cluster"
-    return _take(site, node, {name: probe for name, probe in probes().items() if probe.on == on})
+    return _take(site, node, {name: probe for name, probe in probes().items() if probe.on == on}, stop=stop)
 
 
-def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema]) -> tuple[Fact, ...]:
+def _take(site: Site, node: Node, asked: Mapping[str, ProbeSchema], *, stop: Event | None = None) -> tuple[Fact, ...]:
     token = uuid.uuid4().hex  # a log may hold any line, but not this one
     limit_s = site.pace * (max(probe.limit_s for probe in asked.values()) + OVERHEAD_S)
-    done = ssh(site, node, _script(site, node, asked, token), limit_s=limit_s)
+    done = ssh(site, node, _script(site, node, asked, token), limit_s=limit_s, stop=stop)
     at_s = now_s()
     ended = re.finditer(rf"^{token} begin (\S+)\n(.*?)\n{token} end (\d+)$", done.stdout, re.DOTALL | re.MULTILINE)
     found = {name: _text(said.strip("\n"), int(rc)) for name, said, rc in (match.groups() for match in ended)}

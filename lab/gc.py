@@ -30,6 +30,7 @@ ORDER: tuple[Kind, ...] = (
     "folder",
 )  # of deletion: users before what they use
 DIE_LIMIT_S = 5.0
+BY_HAND = "end it by hand when nobody needs it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,8 @@ class Leftover:
     """One thing a run left.
 
     `name`: of the container, network, volume, image, virtual machine or its network (`bridge`), the path of a folder or a machine's disk,
-    the number of a process, whose `mark` tells it from
-    a later one with that number.
+    the number of a process, whose `mark` tells it from a later one with that number. `stays`: what to do about what is not deleted, for a
+    living run may need it.
     """
 
     kind: Kind
@@ -46,16 +47,18 @@ class Leftover:
     run_id: str
     why: str
     mark: str = ""
+    stays: str = ""
 
 
 @contextmanager
-def reached(choice: Choice, *, machines: Libvirt | None) -> Iterator[Engine | None]:
-    """The container engine; None where there is none and at least `machines` can be looked through. Raises HostError."""
+def reached(choice: Choice, *, machines: Libvirt | None, root: Path = HOST) -> Iterator[Engine | None]:
+    """The container engine; None where there is none and at least `machines`, or some that run without, can be looked through. Raises
+    HostError."""
     with ExitStack() as stack:
         try:
             engine: Engine | None = stack.enter_context(connect(choice))
         except HostError:
-            if machines is None:
+            if machines is None and not _running(root):
                 raise
             engine = None
         yield engine
@@ -73,6 +76,7 @@ def leftovers(
         found += _of_engine(engine, root)
     if machines:
         found += _of_machines(machines, run_folder, root)
+    found += _unanswered(machines, run_folder, root)
     return tuple(sorted(dict.fromkeys(found), key=lambda one: (ORDER.index(one.kind), one.name)))
 
 
@@ -100,20 +104,63 @@ def _of_machines(machines: Libvirt, run_folder: Path, root: Path) -> Iterator[Le
             yield Leftover(kind="machine" if kind == "machine" else "bridge", name=name, run_id=owner.run_id, why=why)
     owned = {disk for one in there for disk in one.disks}
     living = [owner.run_id for path in run_folder.glob("*") if (owner := of_folder(path)) and owner.alive(root=root)]
-    for disk in sorted(libvirt.POOL_FOLDER.glob("spraylab-*-s*-*")):
-        if disk not in owned and not any(disk.name.startswith(f"spraylab-{run_id}-s") for run_id in living):
+    for disk in _disks():
+        if (
+            disk not in owned
+            and not _in(disk, _running(root))
+            and not any(disk.name.startswith(f"spraylab-{run_id}-s") for run_id in living)
+        ):
             yield Leftover(kind="disk", name=str(disk), run_id="", why="no machine has it, and no run that could is alive")
 
 
+def _disks() -> list[Path]:
+    return sorted(libvirt.POOL_FOLDER.glob("spraylab-*-s*-*"))
+
+
+def _running(root: Path) -> list[tuple[int, str]]:
+    return [(pid, name) for pid, name in libvirt.emulators(root=root) if name.startswith("spraylab-")]
+
+
+def _in(disk: Path, running: list[tuple[int, str]]) -> bool:
+    """Whether one of the machines that run may have `disk`."""
+    return any(disk.name.startswith(name) for _, name in running)
+
+
+def _unanswered(machines: Libvirt | None, run_folder: Path, root: Path) -> Iterator[Leftover]:
+    """Machines that run though no libvirt answers for them, and their disks; all disks where none answers at all. Each names its run, whose
+    folder names the process. Without that folder nobody knows whether the run is alive."""
+    answered = {one.name for one in machines.machines()} if machines else set()
+    running = [(pid, name) for pid, name in _running(root) if name not in answered]
+    things: list[tuple[Kind, str, str, str]] = [("process", str(pid), name, started(pid, root=root)) for pid, name in running]
+    things += [("disk", str(disk), disk.name, "") for disk in _disks() if not machines or _in(disk, running)]
+    owners = [owner for path in run_folder.glob("*") if (owner := of_folder(path))]
+    for kind, name, called, mark in things:
+        its = [one for one in owners if one.named(called)]
+        if any(one.alive(root=root) for one in its):
+            continue
+        what = f"machine {called}" if kind == "process" else "a machine's"
+        whose, stays = (_why(its[0]), "") if its else (f"nothing in {run_folder} tells whose it is", BY_HAND)
+        run_id = its[0].run_id if its else ""
+        yield Leftover(kind=kind, name=name, run_id=run_id, why=f"{what}, no libvirt answers; {whose}", mark=mark, stays=stays)
+
+
+def ended(found: tuple[Leftover, ...], *, deleted: bool) -> str:
+    """What was done about what was found, or can be, in one line."""
+    going = [one for one in found if not one.stays]
+    told = [f"deleted {len(going)}" if deleted else f"{len(going)} left over; `spraylab gc --yes` deletes them"] if going else []
+    told += [f"{len(found) - len(going)} stay"] if len(found) > len(going) else []
+    return "; ".join(told) or "nothing is left over"
+
+
 def delete(engine: Engine | None, found: tuple[Leftover, ...], *, machines: Libvirt | None = None) -> None:
-    """Delete what `leftovers` found; what is gone by now is no error. Raises BedError when the engine or libvirt refuses."""
+    """Delete what `leftovers` found but what stays; what is gone by now is no error. Raises BedError when the engine or libvirt refuses."""
     removers: dict[Kind, Callable[[str], None]] = {"disk": lambda name: Path(name).unlink(missing_ok=True)}
     if engine:
         removers |= {"container": engine.remove_container, "network": engine.remove_network}
         removers |= {"volume": engine.remove_volume, "image": engine.remove_image}
     if machines:
         removers |= {"machine": machines.remove_machine_named, "bridge": machines.remove_network}
-    for one in sorted(found, key=lambda one: ORDER.index(one.kind)):
+    for one in sorted((one for one in found if not one.stays), key=lambda one: ORDER.index(one.kind)):
         if one.kind == "process":
             _end(one)
         elif one.kind == "folder":
@@ -141,11 +188,19 @@ def _serves(words: str, folder: Path) -> bool:
 
 
 def _orphans(root: Path) -> Iterator[Leftover]:
-    """Processes a lab started (they inherit its mark) that outlived it. A number reused since then is younger than its child."""
     for pid in processes(root=root):
-        lab = environment(pid, root=root).get(MARK, "")
-        if lab.isdigit() and int(lab) != os.getpid() and not 0 < started_ticks(int(lab), root=root) <= started_ticks(pid, root=root):
+        if lab := outlived(pid, root=root):
             yield _process(pid, "", f"process {lab} of the lab, which started it, is gone", root)
+
+
+def outlived(pid: int, *, root: Path = HOST) -> str:
+    """The number of the process of the lab that started `pid`, which inherits its mark, and is gone; empty where there is none.
+
+    A number reused since then is younger than its child.
+    """
+    lab = environment(pid, root=root).get(MARK, "")
+    gone = lab.isdigit() and int(lab) != os.getpid() and not 0 < started_ticks(int(lab), root=root) <= started_ticks(pid, root=root)
+    return lab if gone else ""
 
 
 def _half_made(root: Path) -> Iterator[Leftover]:

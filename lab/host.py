@@ -143,9 +143,14 @@ def started(pid: int, *, root: Path = HOST) -> str:
     return f"{boot[:8]}.{ticks}" if (ticks := started_ticks(pid, root=root)) else ""
 
 
+def arguments(pid: int, *, root: Path = HOST) -> tuple[str, ...]:
+    """Arguments of process `pid`, its program first; empty if it is gone."""
+    return tuple(_text(root / f"proc/{pid}/cmdline").removesuffix("\0").split("\0"))
+
+
 def cmdline(pid: int, *, root: Path = HOST) -> str:
     """Arguments of process `pid`, joined by blanks; empty if it is gone."""
-    return _text(root / f"proc/{pid}/cmdline").replace("\0", " ").strip()
+    return " ".join(arguments(pid, root=root)).strip()
 
 
 def environment(pid: int, *, root: Path = HOST) -> dict[str, str]:

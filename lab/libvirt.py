@@ -4,6 +4,7 @@ Everything is asked of `virsh`. Marks of the owner stand in a machine's descript
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,9 @@ from xml.etree import ElementTree as ET
 
 from lab.command import run
 from lab.errors import BedError, HostError
+from lab.host import HOST, arguments, processes
 from lab.model import Completed, Node, Slot
+from lab.owner import Mark
 
 POOL = "spraylab"
 POOL_FOLDER = Path("/var/lib/libvirt/images/spraylab")  # where the user that runs machines may read, and security modules let it
@@ -20,6 +23,7 @@ MARK = "https://github.com/kubernetes-sigs/kubespray#spraylab"  # a name space o
 LIMIT_S = 60.0
 INSTALL = "apt-get install libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils"
 GONE = ("failed to get domain", "failed to get network", "no domain with", "no network with", "is not running", "is not active")
+QEMU = re.compile(r"(^|/)(qemu-(system-\w+|kvm)|kvm)$")
 State = Literal["running", "paused", "shut off", "other"]
 
 
@@ -126,6 +130,17 @@ class Libvirt:
             if machine.name == name:
                 self.remove_machine(machine)
 
+    def remove_all(self, mark: Mark) -> None:
+        """Remove the machines and networks that carry `mark`, and the disks named by it; harmless where there are none. Raises BedError."""
+        for machine in self.machines():
+            if mark.is_on(machine.labels):
+                self.remove_machine(machine)
+        for network in self.networks():
+            if mark.is_on(network.labels):
+                self.remove_network(network.name)
+        for disk in POOL_FOLDER.glob(f"{mark.name('')}*"):
+            disk.unlink(missing_ok=True)
+
     def memory_mib(self, name: str) -> float:
         """Memory of the host that a machine holds, in MiB; 0 when it is off."""
         rows = (line.split() for line in self._virsh("dommemstat", name).stdout.splitlines())
@@ -155,6 +170,16 @@ def answering() -> Libvirt | None:
     except HostError:
         return None
     return there
+
+
+def emulators(*, root: Path = HOST) -> tuple[tuple[int, str], ...]:
+    """Every qemu that runs a machine, as process and machine's name: they outlive a libvirt that is killed. root: has /proc."""
+    found = []
+    for pid in processes(root=root):
+        program, *words = arguments(pid, root=root)
+        if QEMU.search(program) and "-name" in words[:-1]:
+            found.append((pid, words[words.index("-name") + 1].partition(",")[0].removeprefix("guest=")))
+    return tuple(found)
 
 
 def _refused(done: Completed, what: str) -> BedError:

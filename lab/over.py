@@ -22,6 +22,11 @@ class Over:
     def asked(self) -> bool:
         return self._asked.is_set()
 
+    @property
+    def event(self) -> Event:
+        """What `ask` sets, for those who only wait for it; whoever sets one himself takes one that is bound."""
+        return self._asked
+
     def check(self) -> None:
         """Raise KeyboardInterrupt when the end was asked for."""
         if self.asked:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,10 @@ class Owner:
     def alive(self, *, root: Path = HOST) -> bool:
         """Whether that very process still runs on this host."""
         return bool(self.started) and started(self.pid, root=root) == self.started
+
+    def named(self, name: str) -> bool:
+        """Whether `name` is one that something of its run has on the host."""
+        return bool(self.run_id) and re.match(rf"spraylab-{re.escape(self.run_id)}-s\d+-", name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

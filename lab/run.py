@@ -192,13 +192,13 @@ def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, n
         _checked(tell, fidelity.noted(result, less))
 
     scope = check.Scope(cell=cell, on=stage.addons, cluster=stage.playbook != RESET)
-    results = check.run_all(scope, site, on_result=told, variables=variables)
+    results = check.run_all(scope, site, on_result=told, variables=variables, stop=lab.over.event)
     results = tuple(fidelity.noted(one, less) for one in results)
     if nodes is None:
         return results
     power = nodes if isinstance(nodes, bed.Power) else None
     green = {one.outcome for one in results} <= set(GREEN)
-    broken = disturbance.run_all(scope, site, power=power, green=green, on_result=told)
+    broken = disturbance.run_all(scope, site, power=power, green=green, on_result=told, stop=lab.over.event)
     return (*results, *(fidelity.noted(one, less) for one in broken))
 
 
@@ -212,6 +212,7 @@ def _of_evidence(lab: Lab, seen: Seen, *, site: Site, by: Installer, began_at_s:
             runs=tuple(seen.stages),
             checks=seen.checks,
             told={"host-load": hostload.told(loads, cores=cores), "playbooks": by.written},
+            stop=lab.over.event,
         )
     matched = signatures.match(signatures.load(), taken, context=signatures.Context.of(site))
     files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
@@ -255,6 +256,7 @@ def _nodes(of: Course, stage: Stage, lab: Lab, *, folder: Path, brought: Artifac
         engine=lab.engine,
         slot=lab.slot,
         say=tell.say,
+        stop=lab.over.event,
     )
     if lab.supply.of(cell.ref) == "upstream":
         bed.let_out(made)

@@ -7,12 +7,14 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import IO
 
 import vagrant
 
 from lab.boxes import Box
-from lab.command import MARK
+from lab.command import GRACE_S, MARK
+from lab.deadline import heed, pause_unless, until
 from lab.errors import BedError, HostError, LabError
 from lab.host import environment, processes
 from lab.mask import mask
@@ -24,6 +26,7 @@ LIST = "SPRAYLAB_MACHINES"  # what the Vagrantfile reads: path of the list
 PLUGIN = {"libvirt": "vagrant-libvirt", "virtualbox": ""}  # what has the provider; VirtualBox's is Vagrant's own
 INSTALL = "apt-get install vagrant vagrant-libvirt"
 SAID_CHARACTERS = 1500
+EVERY_S = 0.2  # looks whether Vagrant is to end, and whether it has
 PROGRESS = re.compile(r"==> (?P<machine>\S+): (?P<said>(?! --)\S.*)")  # not its list of settings
 ASKED: tuple[tuple[str, type[LabError], str, str], ...] = (  # what Vagrant says -> what, and what to do
     (r"provider '\S+' could not be found|provider .* was not found", HostError, "Vagrant has not the provider", INSTALL),
@@ -57,10 +60,19 @@ ASKED: tuple[tuple[str, type[LabError], str, str], ...] = (  # what Vagrant says
 
 
 class Machines:
-    """The machines of one list. folder: gets vagrant.log and Vagrant's own state; say: told each line of progress."""
+    """The machines of one list. folder: gets vagrant.log and Vagrant's own state; say: told each line of progress; stop: when set, what
+    makes or starts machines ends by KeyboardInterrupt."""
 
-    def __init__(self, listed: Path, *, box: Box, folder: Path, say: Callable[[str], None] = lambda _: None) -> None:
-        self._box, self._say, self._log = box, say, folder / "vagrant.log"
+    def __init__(
+        self,
+        listed: Path,
+        *,
+        box: Box,
+        folder: Path,
+        say: Callable[[str], None] = lambda _: None,
+        stop: Event | None = None,
+    ) -> None:
+        self._box, self._say, self._stop, self._log = box, say, stop or Event(), folder / "vagrant.log"
         self._state = folder / "vagrant"
         environment = {STATE: str(self._state), "VAGRANT_CHECKPOINT_DISABLE": "1", LIST: str(listed)}
         self._vagrant = vagrant.Vagrant(
@@ -73,7 +85,7 @@ class Machines:
     def up(self) -> None:
         """Make the machines and wait until they answer Vagrant. Raises BedError and HostError."""
         asked = self._vagrant.up(provider=self._box.provider, stream_output=True)
-        with self._told("make the machines"), self._log.open("a") as log, closing(asked) as lines:
+        with self._ended_early(), self._told("make the machines"), self._log.open("a") as log, closing(asked) as lines:
             self._hear(lines, log)
 
     def destroy(self) -> None:
@@ -89,7 +101,7 @@ class Machines:
 
     def start(self, name: str) -> None:
         """Let a machine boot from its disk. Raises BedError."""
-        with self._told(f"start {name}"):
+        with self._ended_early(), self._told(f"start {name}"):
             self._vagrant.up(vm_name=name, provider=self._box.provider)
 
     def save(self, key: str) -> None:
@@ -118,12 +130,45 @@ class Machines:
             self._end()
             raise
 
+    @contextmanager
+    def _ended_early(self) -> Iterator[None]:
+        """A block in which Vagrant ends once `stop` is set, and the block with it, by KeyboardInterrupt: it may say nothing for minutes."""
+        heed(self._stop)
+        over = Event()
+
+        def listen() -> None:
+            while not pause_unless(over, EVERY_S):
+                if self._stop.is_set():
+                    self._end()
+
+        listener = Thread(target=listen, name="vagrant", daemon=True)
+        listener.start()
+        try:
+            yield
+        except LabError:
+            if not self._stop.is_set():
+                raise
+        finally:
+            over.set()
+            listener.join()
+        heed(self._stop)
+
     def _end(self) -> None:
-        """End what of Vagrant works on these machines: it would hold them against their removal."""
-        for pid in processes():
-            if environment(pid).get(STATE) == str(self._state):
+        """End what of Vagrant works on these machines, politely, then not: it would hold them against their removal."""
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            for pid in self._working():
                 with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+                    os.kill(pid, sign)
+            until(self._working, lambda left: not left, limit_s=GRACE_S, every_s=EVERY_S)
+
+    def _working(self) -> list[int]:
+        """Vagrant and what it started for these machines; a daemon of a provider, which serves others too, has a session of its own."""
+        found = []
+        for pid in processes():
+            with suppress(ProcessLookupError):
+                if environment(pid).get(STATE) == str(self._state) and os.getsid(pid) == os.getsid(0):
+                    found.append(pid)
+        return found
 
     @contextmanager
     def _appending(self) -> Iterator[IO[str]]:

@@ -1,5 +1,7 @@
 import stat
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -8,6 +10,7 @@ from lab.command import run
 from lab.errors import HostError
 from lab.owner import of_folder
 from tests import made
+from tests.fakes import SILENT, gone, program, set_once_there
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +45,11 @@ def test_without_a_program_for_keys_it_says_so(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="cannot start 'ssh-keygen'"):
         access.make(made.site(tmp_path).nodes, folder=tmp_path / "one", run_id="r1")
+
+
+def test_a_node_is_waited_for_no_longer_than_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, stop = replace(made.site(tmp_path), pace=100.0), Event()
+    program(tmp_path, "ssh", SILENT, monkeypatch)
+    with set_once_there(tmp_path / "pid", stop), pytest.raises(KeyboardInterrupt):
+        access.answer(site, site.nodes[0], limit_s=3600, stop=stop)
+    assert gone(tmp_path)

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -10,6 +11,7 @@ from lab.errors import CheckError
 from lab.model import CheckResult, Outcome
 from tests import made
 from tests.checks.nodes import Nodes
+from tests.fakes import SILENT, gone, program, set_once_there
 
 
 def looks(tmp_path: Path, look: Callable[[Target], Answer], *, lacks: str = "", settle_s: float = 0.0) -> CheckResult:
@@ -177,6 +179,49 @@ def test_on_slow_nodes_an_answer_may_take_as_much_longer(tmp_path: Path) -> None
         target.get("https://10.231.0.100/")
     assert ["--request-timeout 10s" in nodes.asked[0], "--request-timeout 60s" in nodes.asked[2]] == [True, True]
     assert ["--max-time 5 " in nodes.asked[1], "--max-time 30 " in nodes.asked[3]] == [True, True]
+
+
+def interrupted(folder: Path, one: Check, stop: Event) -> list[CheckResult]:
+    """What a round of one check had told when the end of the run broke it off."""
+    told: list[CheckResult] = []
+    with pytest.raises(KeyboardInterrupt):
+        check.run_all(SCOPE, made.site(folder), on_result=told.append, checks=(one,), settle_s=3600, stop=stop)
+    return told
+
+
+@pytest.mark.parametrize("answer", [BAD, GOOD], ids=["while it settles", "between its looks"])
+def test_the_end_of_the_run_ends_a_wait_of_a_check(tmp_path: Path, answer: Answer) -> None:
+    stop, looked = Event(), list[str]()
+
+    def look(_: Target) -> Answer:
+        looked.append("once")
+        stop.set()
+        return answer
+
+    one = Check(name="one", on="client", lacks=lambda _: "", look=look, apart_s=3600, settle_s=3600)
+    assert interrupted(tmp_path, one, stop) == []
+    assert looked == ["once"]
+
+
+def test_the_end_of_the_run_ends_what_a_check_waits_for_on_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "ssh", SILENT, monkeypatch)
+    stop = Event()
+    one = Check(name="one", on="client", lacks=lambda _: "", look=lambda target: target.livez("10.231.0.100"))
+    with set_once_there(tmp_path / "pid", stop):
+        assert interrupted(tmp_path, one, stop) == []
+    assert gone(tmp_path)
+
+
+def test_the_end_of_the_run_ends_the_wait_for_what_checks_share(tmp_path: Path) -> None:
+    stop = Event()
+
+    def make(_: Target) -> str:
+        stop.set()
+        return "not yet"
+
+    there = Shared(make=make, remove=lambda _: None)
+    one = Check(name="one", on="client", lacks=lambda _: "", look=lambda _: pytest.fail("it looked"), uses=there)
+    assert interrupted(tmp_path, one, stop) == []
 
 
 def test_a_check_of_members_is_asked_on_every_node_of_the_cluster(tmp_path: Path) -> None:

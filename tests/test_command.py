@@ -28,6 +28,10 @@ def test_lines_are_told_as_they_come_without_secrets() -> None:
     assert (done.stdout, done.stderr) == ("one\ntoken=[masked]\n", "token=[masked]\n")
 
 
+def test_who_compares_gets_what_was_said_as_it_is() -> None:
+    assert run(("echo", "token=abcdefghijkl"), limit_s=10, masked=False).stdout == "token=abcdefghijkl\n"
+
+
 def test_at_the_limit_the_whole_process_group_ends(tmp_path: Path) -> None:
     done = run(("sh", "-c", f"sleep 300 & echo $! >{tmp_path}/child; wait"), limit_s=0.5)
     assert done.rc == RC_LIMIT

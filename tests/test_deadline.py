@@ -1,6 +1,8 @@
 from threading import Event
 
-from lab.deadline import minutes, now_s, pause_unless, ticks_s, until
+import pytest
+
+from lab.deadline import heed, minutes, now_s, pause_unless, pausing, ticks_s, until
 
 
 class Clock:
@@ -46,6 +48,17 @@ def test_a_pause_ends_when_it_is_told_to() -> None:
     assert not pause_unless(stop, 0.0)
     stop.set()
     assert pause_unless(stop, 3600.0)
+
+
+def test_what_waits_is_interrupted_when_it_is_told_to_end() -> None:
+    stop = Event()
+    heed(stop)
+    pausing(stop)(0.0)
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        heed(stop)
+    with pytest.raises(KeyboardInterrupt):
+        until(lambda: False, bool, limit_s=3600, every_s=3600, sleep=pausing(stop))
 
 
 def test_clocks_go_forward() -> None:

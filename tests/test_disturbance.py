@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -83,6 +84,14 @@ def test_after_a_reset_there_is_nothing_to_break(tmp_path: Path) -> None:
     gone = Scope(cell=made.cell(), on=(), cluster=False)
     (result,) = disturbance.run_all(gone, made.site(tmp_path), power=None, green=True, on_result=lambda _: None, disturbances=(one,))
     assert (result.outcome, result.said) == (Outcome.SKIP, "there is no cluster after a reset")
+
+
+def test_once_the_run_is_over_what_a_disturbance_asks_ends_it(tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    one = Disturbance(name="one", lacks=lambda _: "", act=lambda target, _: target.livez("10.231.0.100"))
+    with pytest.raises(KeyboardInterrupt):
+        disturbance.run_all(SCOPE, made.site(tmp_path), power=None, green=True, on_result=lambda _: None, stop=stop, disturbances=(one,))
 
 
 def test_each_disturbance_has_a_name_of_its_own() -> None:

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -133,3 +134,11 @@ def test_probes_leave_nothing_on_the_node(site: Site, tmp_path: Path, monkeypatc
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     evidence.sample(site, site.nodes[0])
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_once_the_run_is_over_nothing_half_taken_is_written(site: Site, tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        evidence.collect(site, folder=tmp_path / "evidence", runs=(), stop=stop)
+    assert not (tmp_path / "evidence").exists()

@@ -1,8 +1,9 @@
 import json
 import os
 import signal
+import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lab.libvirt import Libvirt, Machine, Network
 from lab.owner import CELL, OWNER, PID, STARTED, Owner, this_process
 from lab.snapshot import SNAPSHOT
 from tests.machine import real_engine
+from tests.test_libvirt import Virsh
 
 DEAD = {OWNER: "r0", PID: "1", STARTED: "00000000.1", CELL: "c0"}
 
@@ -57,8 +59,9 @@ class ListedEngine(Engine):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(libvirt, "POOL_FOLDER", tmp_path / "pool")
 
 
 def thing(kind: Any, name: str, labels: dict[str, str]) -> Thing:
@@ -107,10 +110,9 @@ LISTED: list[dict[str, str]] = []
 REMOVED: list[str] = []
 
 
-def test_machines_and_networks_of_a_dead_run_go_and_those_of_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_and_networks_of_a_dead_run_go_and_those_of_others_stay(tmp_path: Path) -> None:
     pool = tmp_path / "pool"
     pool.mkdir()
-    monkeypatch.setattr(libvirt, "POOL_FOLDER", pool)
     living, kept = this_process("r9").labels(), tmp_path / "run" / "ssh-1"
     kept.mkdir(parents=True)
     (kept / "owner.json").write_text(json.dumps(asdict(this_process("r9"))))
@@ -131,19 +133,109 @@ def test_without_an_engine_machines_are_still_looked_through(monkeypatch: pytest
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
     with gc.reached("auto", machines=ListedLibvirt()) as engine:
         assert engine is None
-    with pytest.raises(HostError), gc.reached("auto", machines=None):
+    with pytest.raises(HostError), gc.reached("auto", machines=None, root=tmp_path):
         pytest.fail("nothing can be looked through")
+    lay_out_process(tmp_path, 30, ticks=5, words=qemu("spraylab-r0-s0-cp1"))
+    with gc.reached("auto", machines=None, root=tmp_path) as engine:
+        assert engine is None
+
+
+def qemu(name: str) -> str:
+    """The arguments that libvirt gives to qemu."""
+    return f"/usr/bin/qemu-system-x86_64 -name guest={name},debug-threads=on -S -m 512"
+
+
+@pytest.fixture
+def without_libvirt(tmp_path: Path) -> Path:
+    """A host whose libvirt was killed while machines ran: of a run that is gone, of a living one, and of one that nobody knows."""
+    pool, runs, root = tmp_path / "pool", tmp_path / "run", tmp_path / "host"
+    pool.mkdir()
+    lay_out_process(root, 20, ticks=5, words="spraylab run")
+    living = Owner(run_id="r1", pid=20, started=started(20, root=root))
+    for owner in (Owner(run_id="r0", pid=19, started="x.1"), living):
+        (runs / f"ssh-{owner.run_id}").mkdir(parents=True)
+        (runs / f"ssh-{owner.run_id}" / "owner.json").write_text(json.dumps(asdict(owner)))
+    for number, name in enumerate(("spraylab-r0-s0-cp1", "spraylab-r1-s1-cp1", "spraylab-r2-s2-cp1", "web")):
+        lay_out_process(root, 30 + number, ticks=9, words=qemu(name))
+        (pool / f"{name}-lab.qcow2").touch()
+    lay_out_process(root, 40, ticks=9, words="grep -name guest=spraylab-r0-s0-cp1")
+    return tmp_path
+
+
+def of_machines(folder: Path, machines: Libvirt | None = None) -> tuple[gc.Leftover, ...]:
+    found = gc.leftovers(None, machines=machines, run_folder=folder / "run", root=folder / "host")
+    return tuple(one for one in found if one.kind in ("process", "disk"))
+
+
+def test_machines_of_a_dead_run_are_found_where_no_libvirt_answers_and_of_unknown_ones_stay(without_libvirt: Path) -> None:
+    pool = without_libvirt / "pool"
+    dead, unknown, its_disk, other = of_machines(without_libvirt)
+    assert named((dead, its_disk)) == [("process", "30"), ("disk", str(pool / "spraylab-r0-s0-cp1-lab.qcow2"))]
+    assert (dead.run_id, dead.stays, its_disk.run_id, its_disk.stays) == ("r0", "", "r0", "")
+    assert dead.why == "machine spraylab-r0-s0-cp1, no libvirt answers; process 19 of run r0, is gone"
+    assert named((unknown, other)) == [("process", "32"), ("disk", str(pool / "spraylab-r2-s2-cp1-lab.qcow2"))]
+    assert "tells whose it is" in unknown.why
+    assert unknown.stays
+    assert other.stays
+    gc.delete(None, (unknown, its_disk, other))
+    assert sorted(disk.name[:13] for disk in pool.iterdir()) == ["spraylab-r1-s", "spraylab-r2-s", "web-lab.qcow2"]
+
+
+def test_a_machine_that_libvirt_answers_for_is_libvirts_to_remove(without_libvirt: Path) -> None:
+    names = ("spraylab-r0-s0-cp1", "spraylab-r2-s2-cp1")
+    answers = {f"dumpxml {name}": (0, f"<domain><name>{name}</name></domain>", "") for name in names}
+    machines = Libvirt(start=Virsh({"list --all --name": (0, "\n".join(names), ""), **answers}))
+    assert [one.name for one in of_machines(without_libvirt, machines) if one.kind == "process"] == []
+
+
+def test_where_a_libvirt_does_not_know_a_machine_that_runs_its_disk_stays_as_long_as_it_does(without_libvirt: Path) -> None:
+    found = of_machines(without_libvirt, Libvirt(start=Virsh({})))
+    assert {Path(one.name).name: bool(one.stays) for one in found if one.kind == "disk"} == {
+        "spraylab-r0-s0-cp1-lab.qcow2": False,
+        "spraylab-r2-s2-cp1-lab.qcow2": True,
+    }
+
+
+def test_only_the_qemu_of_a_dead_run_is_ended(tmp_path: Path) -> None:
+    run_id, runs = f"q{os.getpid()}", tmp_path / "run"
+    words = ("/usr/bin/qemu-system-x86_64", "-c", "read line", "-name", f"guest=spraylab-{run_id}-s0-cp1,debug-threads=on")
+    with subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE) as emulator:
+        try:
+            ours = [one for one in gc.leftovers(None, run_folder=runs) if run_id in one.why]
+            assert [bool(one.stays) for one in ours] == [True]
+            gc.delete(None, tuple(ours))
+            assert emulator.poll() is None
+            (runs / "ssh-1").mkdir(parents=True)
+            (runs / "ssh-1" / "owner.json").write_text(json.dumps(asdict(Owner(run_id=run_id, pid=1, started="x.1"))))
+            gc.delete(None, tuple(one for one in gc.leftovers(None, run_folder=runs) if one.run_id == run_id and one.kind == "process"))
+            assert emulator.wait() == -signal.SIGTERM
+        finally:
+            emulator.kill()
+
+
+def test_what_is_done_about_it_is_told_in_one_line() -> None:
+    going = gc.Leftover(kind="process", name="1", run_id="r0", why="gone")
+    stays = replace(going, stays="end it by hand")
+    assert gc.ended((), deleted=True) == "nothing is left over"
+    assert gc.ended((going, going), deleted=False) == "2 left over; `spraylab gc --yes` deletes them"
+    assert gc.ended((going, stays), deleted=True) == "deleted 1; 1 stay"
+    assert gc.ended((stays,), deleted=True) == "1 stay"
+
+
+def of_engine(found: tuple[gc.Leftover, ...]) -> list[str]:
+    """Names of what the engine has: this host, whose processes are seen too, may have machines of other runs."""
+    return [one.name for one in found if one.kind in ("container", "network")]
 
 
 def test_what_a_living_run_or_nobody_of_the_lab_owns_is_left_alone(tmp_path: Path) -> None:
     mine = this_process("r1").labels()
     engine = ListedEngine(thing("container", "mine", mine), thing("network", "net", mine), thing("container", "foreign", {"app": "web"}))
-    assert named(gc.leftovers(engine, run_folder=tmp_path)) == []
+    assert of_engine(gc.leftovers(engine, run_folder=tmp_path)) == []
 
 
 def test_a_process_number_used_again_does_not_keep_leftovers_alive(tmp_path: Path) -> None:
     labels = {**this_process("r1").labels(), STARTED: "01234567.1"}
-    assert named(gc.leftovers(ListedEngine(thing("container", "c", labels)), run_folder=tmp_path)) == [("container", "c")]
+    assert of_engine(gc.leftovers(ListedEngine(thing("container", "c", labels)), run_folder=tmp_path)) == ["c"]
 
 
 def lay_out_process(root: Path, pid: int, *, ticks: int, words: str, mark: str = "") -> None:

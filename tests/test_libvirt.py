@@ -78,6 +78,24 @@ def test_a_libvirt_that_does_not_run_is_told_with_how_to_start_it() -> None:
     assert Libvirt(start=Virsh({"version": (0, "Using library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\n", "")})).see() == "9.0.0"
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("/usr/bin/qemu-system-x86_64 -name guest=one,debug-threads=on -S", "one"),
+        ("/usr/libexec/qemu-kvm -S -name one", "one"),
+        ("kvm -name one,process=x", "one"),
+        ("qemu-img convert -name one", ""),
+        ("/usr/bin/qemu-system-x86_64 -S -name", ""),
+        ("grep -name guest=one", ""),
+        ("", ""),
+    ],
+)
+def test_a_machine_that_runs_is_known_by_the_name_its_emulator_got(words: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "proc" / "30").mkdir(parents=True)
+    (tmp_path / "proc" / "30" / "cmdline").write_text("".join(f"{word}\0" for word in words.split()))
+    assert libvirt.emulators(root=tmp_path) == (((30, name),) if name else ())
+
+
 def test_memory_is_what_the_host_gives() -> None:
     assert Libvirt(start=Virsh({"dommemstat one": (0, "actual 3145728\nrss 524288\n", "")})).memory_mib("one") == 512.0
     assert Libvirt(start=Virsh({"dommemstat one": (1, "", "error: domain is not running")})).memory_mib("one") == 0.0

@@ -25,6 +25,8 @@ def test_what_was_bound_is_left_alone_afterwards() -> None:
 def test_nothing_new_begins_after_the_end() -> None:
     over = Over()
     over.check()
+    assert not over.event.is_set()
     over.ask()
+    assert over.event.is_set()
     with pytest.raises(KeyboardInterrupt):
         over.check()

@@ -23,6 +23,27 @@ def test_an_owner_without_a_process_that_started_then_is_dead(labels: dict[str, 
     assert not found.alive()
 
 
+@pytest.mark.parametrize(
+    ("run_id", "name", "its"),
+    [
+        ("r1", "spraylab-r1-s0-cp1", True),
+        ("r1", "spraylab-r1-s12-cp1-lab.qcow2", True),
+        ("r1", "spraylab-r12-s0-cp1", False),
+        ("r.", "spraylab-r1-s0-cp1", False),
+        ("r1", "spraylab-r1-slow-cp1", False),
+        ("r1", "web-spraylab-r1-s0-cp1", False),
+        ("", "spraylab--s0-cp1", False),
+    ],
+)
+def test_a_name_tells_its_run(run_id: str, name: str, *, its: bool) -> None:
+    assert owner.Owner(run_id=run_id, pid=1, started="x.1").named(name) is its
+
+
+def test_the_name_of_a_mark_is_its_runs() -> None:
+    me = owner.this_process("r1")
+    assert me.named(owner.Mark(owner=me, cell="c", slot=3).name("cp1"))
+
+
 def test_a_folder_says_whose_it_is_and_goes_with_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, "RUN_FOLDER", tmp_path)
     with owner.folder("ssh", run_id="r1") as path:

@@ -7,23 +7,28 @@ from typing import cast
 
 import pytest
 
-from lab import course, journal, playbooks, release
+from lab import artifacts, bed, check, course, journal, playbooks, release
+from lab.artifacts import Artifacts
 from lab.bed import Bed
+from lab.check import Check
 from lab.engine import Engine
 from lab.errors import ScenarioError
+from lab.host import node_needs
 from lab.hostload import HostLoad
 from lab.journal import Journal, Line
 from lab.matrix import CellResult
-from lab.model import Cell, Deviation, Outcome, Ref, Stage, StageRun
+from lab.model import Cell, Deviation, Outcome, Ref, Site, Stage, StageRun
+from lab.over import Over
 from lab.run import TRACE, Lab, _installer, run_course
 from tests import made
+from tests.fakes import SILENT, gone, program, set_once_there
 
 NO_ENGINE = cast("Engine", None)  # no test here comes as far as needing one
 
 
-def run(tmp_path: Path, *cells: Cell, tell: Callable[[Line], None] = lambda _: None) -> list[CellResult]:
-    written = Journal(tmp_path, tell=tell)
-    lab = Lab(run_id="r1", folder=tmp_path, journal=written, engine=NO_ENGINE, load=HostLoad(), because={cells[0].id: "why it is asked"})
+def run(tmp_path: Path, *cells: Cell, tell: Callable[[Line], None] = lambda _: None, over: Over | None = None) -> list[CellResult]:
+    written, because = Journal(tmp_path, tell=tell), {cells[0].id: "why it is asked"}
+    lab = Lab(run_id="r1", folder=tmp_path, journal=written, engine=NO_ENGINE, load=HostLoad(), because=because, over=over or Over())
     results: list[CellResult] = []
     try:
         for one in course.courses(cells):
@@ -120,3 +125,48 @@ def test_a_run_that_is_over_begins_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, made.cell(), tell=end)
+
+
+class Nodes(Kindly):
+    """Such a bed, whose nodes take everything at once; `told`: what it was asked."""
+
+    by_engine = False
+    needs = staticmethod(node_needs)
+
+    def __init__(self, folder: Path) -> None:
+        self.site, self.told = made.site(folder), list[str]()
+
+    def __call__(self, **_: object) -> "Nodes":
+        return self
+
+    def prepare(self, **_: object) -> None: ...
+
+    def conditions(self) -> tuple[str, ...]:
+        return ()
+
+    def limits(self) -> tuple[str, ...]:
+        return ()
+
+    def up(self) -> Site:
+        self.told.append("up")
+        return self.site
+
+    def down(self) -> None:
+        self.told.append("down")
+
+
+@pytest.mark.parametrize("checks", [check.everything(), ()], ids=["in its checks", "in its evidence"])
+def test_a_run_that_is_told_to_end_takes_its_nodes_down_and_judges_nothing(
+    checks: tuple[Check, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = Nodes(tmp_path)
+    monkeypatch.setattr(bed, "find", lambda _: nodes)
+    monkeypatch.setattr(check, "everything", lambda: checks)
+    monkeypatch.setattr(artifacts, "prepare", lambda *_, **__: Artifacts(path=tmp_path, versions={}, deviations=()))
+    program(tmp_path, "ssh", f'case "$4" in *spraylab-images*) exit 0;; esac; {SILENT}', monkeypatch)
+    over, cell = Over(), replace(made.cell("cilium+kube-vip"), ref=Ref(source="kind", name="v2.25.0", release="v2.25.0"))
+    with set_once_there(tmp_path / "pid", over.event), pytest.raises(KeyboardInterrupt):
+        run(tmp_path, cell, over=over)
+    assert nodes.told == ["up", "down"]
+    assert gone(tmp_path)
+    assert "verdict" not in [line.kind for line in journal.read(tmp_path / journal.FILE)]

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from lab.errors import BedError, HostError, LabError
 from lab.host import started
 from lab.vagrantfile import Machines
 from tests import made
+from tests.fakes import SILENT, gone, set_once_there
 from tests.test_machines import BOOT, wanted
 
 SAID = {
@@ -85,6 +87,31 @@ def test_vagrant_does_not_outlive_an_up_that_is_broken_off(tmp_path: Path, monke
         Machines(tmp_path / "machines.json", box=boxes.chosen({}), folder=tmp_path, say=stop).up()
     pid = int((tmp_path / "pid").read_text())
     assert until(lambda: started(pid), lambda seen: not seen, limit_s=10) == ""
+
+
+@pytest.mark.parametrize("hears", ["", "trap '' TERM; "], ids=["politely", "or not"])
+def test_vagrant_that_says_nothing_ends_when_the_run_does(hears: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vagrantfile, "GRACE_S", 0.5)
+    program(tmp_path, monkeypatch, hears + SILENT.replace("{folder}", str(tmp_path)))
+    stop = Event()
+    one = Machines(tmp_path / "machines.json", box=boxes.chosen({}), folder=tmp_path, stop=stop)
+    with set_once_there(tmp_path / "pid", stop), pytest.raises(KeyboardInterrupt):
+        one.up()
+    assert gone(tmp_path)
+
+
+def test_once_the_run_is_over_vagrant_is_asked_for_no_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = program(tmp_path, monkeypatch, "")
+    stop = Event()
+    stop.set()
+    one = Machines(tmp_path / "machines.json", box=boxes.chosen({}), folder=tmp_path, stop=stop)
+    for make in (one.up, lambda: one.start("cp1")):
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    assert not asked.exists()
+    (tmp_path / "vagrant").mkdir()
+    one.destroy()
+    assert asked.read_text().startswith("destroy --force"), "what was made is removed all the same"
 
 
 def test_each_cell_has_a_state_of_its_own_and_only_that_is_destroyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

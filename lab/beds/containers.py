@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 
 from lab import access, enginenodes, fidelity, imagestore, nodeimage, slots, snapshot
 from lab.access import Access
 from lab.command import ssh
 from lab.container import NodeSpec
 from lab.containernode import entry_env, mounts
-from lab.deadline import until
+from lab.deadline import pausing, until
 from lab.engine import Engine
 from lab.errors import BedError
 from lab.host import cmdline, facts, node_needs
@@ -65,10 +66,11 @@ class Containers:
         engine: Engine,
         slot: int | None = None,
         say: Callable[[str], None] = lambda _: None,
+        stop: Event | None = None,
     ) -> None:
         self._cell_id, self._topology, self._artifacts = cell_id, topology, artifacts
         self._owner, self._folder, self._engine = this_process(run_id), folder, engine
-        self._wanted, self._say, self._outward = slot, say, False
+        self._wanted, self._say, self._outward, self._stop = slot, say, False, stop or Event()
         self._held: slots.Held | None = None
         self._access: Access | None = None
         self._site: Site | None = None
@@ -242,8 +244,9 @@ class Containers:
 
     def _await(self, site: Site, node: Node) -> None:
         # Asked before its entry script gave it its MAC, a node would stand under another one in the host's table for half a minute.
-        until(lambda: cmdline(self._engine.first_pid(self._thing(node.name))), INIT.__eq__, limit_s=UP_LIMIT_S, every_s=0.1)
-        done = access.answer(site, node, limit_s=UP_LIMIT_S)
+        name, sleep = self._thing(node.name), pausing(self._stop)
+        until(lambda: cmdline(self._engine.first_pid(name)), INIT.__eq__, limit_s=UP_LIMIT_S, every_s=0.1, sleep=sleep)
+        done = access.answer(site, node, limit_s=UP_LIMIT_S, stop=self._stop)
         if done.rc != 0:
             last = self._engine.last_lines(self._thing(node.name))
             raise BedError(

@@ -24,7 +24,7 @@ from lab import (
 from lab.access import Access
 from lab.command import ssh
 from lab.container import NodeSpec
-from lab.deadline import now_s, ticks_s, until
+from lab.deadline import now_s, pausing, ticks_s, until
 from lab.engine import Engine
 from lab.errors import BedError
 from lab.host import NodeNeeds, facts, node_needs
@@ -77,10 +77,11 @@ class Kind:
         engine: Engine,
         slot: int | None = None,
         say: Callable[[str], None] = lambda _: None,
+        stop: Event | None = None,
     ) -> None:
         self._cell_id, self._topology, self._artifacts = cell_id, topology, artifacts
         self._owner, self._folder, self._engine = this_process(run_id), folder, engine
-        self._wanted, self._say = slot, say
+        self._wanted, self._say, self._stop = slot, say, stop or Event()
         self._held: slots.Held | None = None
         self._access: Access | None = None
         self._way: Path | None = None
@@ -218,10 +219,10 @@ class Kind:
         """Until `node` answers by SSH; no longer than kind runs."""
 
         def look() -> Completed:
-            return ssh(site, node, "true", limit_s=ASK_LIMIT_S)
+            return ssh(site, node, "true", limit_s=ASK_LIMIT_S, stop=self._stop)
 
-        over = self._creation.over if self._creation else lambda: None
-        done = until(look, lambda done: done.rc == 0 or over() is not None, limit_s=UP_LIMIT_S, every_s=EVERY_S)
+        over, sleep = self._creation.over if self._creation else lambda: None, pausing(self._stop)
+        done = until(look, lambda done: done.rc == 0 or over() is not None, limit_s=UP_LIMIT_S, every_s=EVERY_S, sleep=sleep)
         if done.rc != 0:
             said = self._engine.last_lines(self._container(node)) if over() is None else _last(over())
             why = f"ssh: {done.stderr.strip() or f'rc {done.rc}'}; {'its console' if over() is None else 'kind'} ended with:\n{said}"
@@ -230,7 +231,8 @@ class Kind:
             )
 
     def _await_gate(self, creation: Creation) -> None:
-        until(lambda: creation.held() or creation.over() is not None, bool, limit_s=UP_LIMIT_S, every_s=EVERY_S)
+        sleep = pausing(self._stop)
+        until(lambda: creation.held() or creation.over() is not None, bool, limit_s=UP_LIMIT_S, every_s=EVERY_S, sleep=sleep)
         if not creation.held() or creation.over() is not None:
             raise BedError(
                 "kind did not come as far as kubeadm init", _last(creation.over()), "`spraylab doctor` shows what this host lacks"

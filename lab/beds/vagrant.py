@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from lab import access, box, boxes, emulation, fidelity, labdisk, machines, nodeimage, slots, vagrantfile
 from lab.access import Access
 from lab.command import run, ssh
-from lab.deadline import now_s
+from lab.deadline import heed, now_s
 from lab.errors import BedError, HostError
 from lab.host import HostFacts, NodeNeeds, facts
 from lab.libvirt import POOL_FOLDER, Libvirt
@@ -101,9 +102,11 @@ class Vagrant:
         engine: Any = None,  # noqa: ARG002 - other beds have one
         slot: int | None = None,
         say: Callable[[str], None] = lambda _: None,
+        stop: Event | None = None,
     ) -> None:
         self._cell_id, self._topology, self._artifacts = cell_id, topology, artifacts
         self._owner, self._folder, self._slot, self._say = this_process(run_id), folder.absolute(), slot, say
+        self._stop = stop or Event()
         self._box, self._libvirt = boxes.chosen(os.environ), Libvirt()
         self._held: slots.Held | None = None
         self._access: Access | None = None
@@ -122,7 +125,7 @@ class Vagrant:
         self._site = Site(nodes=nodes, slot=place, ssh_config=self._access.config, pace=pace)
         listed = self._listed(self._site, self._access)
         (self._folder / LIST).write_text(json.dumps(listed, indent=1))
-        self._machines = vagrantfile.Machines(self._folder / LIST, box=self._box, folder=self._folder, say=self._say)
+        self._machines = vagrantfile.Machines(self._folder / LIST, box=self._box, folder=self._folder, say=self._say, stop=self._stop)
         self._machines.up()
         for node in nodes:
             self._await(self._site, node)
@@ -234,23 +237,15 @@ class Vagrant:
         """Give the members of a public box what those of the lab's own find on a disk."""
         for node in site.members:
             words = ("scp", "-q", "-r", "-F", str(site.ssh_config), f"{self._artifacts}/.", f"{node.name}:/opt/lab")
-            done = run(words, limit_s=COPY_LIMIT_S)
+            done = run(words, limit_s=COPY_LIMIT_S, stop=self._stop)
+            heed(self._stop)
             if done.rc != 0:
                 raise BedError(f"what is installed could not be copied to {node.name}", done.stderr.strip(), f"see {self._folder}")
 
     def _remove(self) -> None:
         """What Vagrant left of this cell, were it killed in the middle; on libvirt alone, for there the lab knows whose a thing is."""
-        if self._box.provider != "libvirt":
-            return
-        mark = self._mark()
-        for machine in self._libvirt.machines():
-            if mark.is_on(machine.labels):
-                self._libvirt.remove_machine(machine)
-        for network in self._libvirt.networks():
-            if mark.is_on(network.labels):
-                self._libvirt.remove_network(network.name)
-        for disk in POOL_FOLDER.glob(f"{self._thing('')}*"):
-            disk.unlink(missing_ok=True)
+        if self._box.provider == "libvirt":
+            self._libvirt.remove_all(self._mark())
 
     def _pause(self, site: Site) -> None:
         for node in site.nodes:
@@ -283,7 +278,7 @@ class Vagrant:
             self._access.hang_up(node)
 
     def _await(self, site: Site, node: Node) -> None:
-        done = access.answer(site, node, limit_s=UP_LIMIT_S)
+        done = access.answer(site, node, limit_s=UP_LIMIT_S, stop=self._stop)
         if done.rc != 0:
             console = self._folder / f"console-{node.name}.log"
             last = console.read_text(errors="replace")[-1000:] if console.exists() else "it has none"

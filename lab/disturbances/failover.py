@@ -15,7 +15,7 @@ from pathlib import Path
 from lab import outage
 from lab.bed import Power
 from lab.check import Answer, Scope, Target, without_vip
-from lab.deadline import pause, until
+from lab.deadline import pausing, until
 from lab.disturbance import Disturbance
 from lab.errors import CheckError
 from lab.model import Node
@@ -62,7 +62,7 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
     if len(holders) != 1:
         return f"the VIP is on {' and '.join(holders) or 'no node'} before anything is broken"
     lost = next(node for node in target.site.control_planes if node.name == holders[0])
-    ready, leader, pace = _ready(target), _etcd_leader(target), target.site.pace
+    ready, leader, pace, pause = _ready(target), _etcd_leader(target), target.site.pace, pausing(target.stop)
     with _sampling(target) as sampled:
         pause(LEAD_S)
         from_s = _clock(target)

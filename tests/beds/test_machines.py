@@ -5,12 +5,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from threading import Event
+from typing import Any, NamedTuple
 
 import pytest
-import testinfra
 
-from lab import gc, libvirt, vagrantfile
+from lab import gc, libvirt, nodehost, vagrantfile
 from lab.access import ASK_LIMIT_S
 from lab.beds.vagrant import Vagrant
 from lab.command import run, ssh
@@ -89,7 +89,7 @@ def test_a_machine_has_a_kernel_of_its_own_that_can_do_what_containers_may_lack(
 
 
 def test_testinfra_asks_by_the_same_way(made: Made) -> None:
-    host = testinfra.get_host("ssh://cp1", ssh_config=str(made.site.ssh_config))
+    host: Any = nodehost.host(made.site, made.site.nodes[0], stop=Event())
     assert host.service("containerd").is_running
     assert made.site.nodes[0].address in host.interface("eth0").addresses
 

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from lab import emulation, slots
+from lab import emulation, owner, slots
 from lab.beds import vagrant
 from lab.beds.vagrant import Vagrant
 from lab.errors import BedError, HostError, ScenarioError
 from lab.host import facts
 from lab.model import Topology
+from tests.fakes import SILENT, gone, set_once_there
 
 ONE = [Topology(control_planes=1)]
 PLUGINS = "1,,plugin-name,vagrant-libvirt\n1,vagrant-libvirt,plugin-version,0.11.2"
@@ -109,3 +111,26 @@ def test_a_network_of_libvirt_that_is_in_the_way_is_told_before_anything_is_made
     one.down()
     assert not (host / "asked").exists()
     assert not (tmp_path / "cell").exists()
+
+
+@pytest.mark.parametrize("silent", ["vagrant", "ssh"])
+def test_machines_that_do_not_come_up_end_with_the_run_and_are_removed(
+    host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    program(host, "vagrant", f'echo "$1" >>{host}/asked; mkdir -p "$VAGRANT_DOTFILE_PATH"')
+    program(host, silent, f'[ "$1" != destroy ] || exec true; {SILENT.replace("{folder}", str(host))}')
+    monkeypatch.setenv("SPRAYLAB_BOX", "debian/bookworm64")
+    monkeypatch.setenv("VAGRANT_DEFAULT_PROVIDER", "virtualbox")
+    monkeypatch.setattr(Vagrant, "prepare", staticmethod(lambda **_: None))
+    taken = tuple((slots.slot(number).subnet, "another run") for number in range(10))  # a late slot, that no real run waits for
+    monkeypatch.setattr(slots, "of_host", lambda: taken)
+    monkeypatch.setattr(owner, "RUN_FOLDER", tmp_path / "r")
+    stop = Event()
+    one = Vagrant(cell_id="c", topology=ONE[0], artifacts=tmp_path, run_id="r1", folder=tmp_path / "cell", stop=stop)
+    with set_once_there(host / "pid", stop), pytest.raises(KeyboardInterrupt):
+        one.up()
+    assert gone(host)
+    one.down()
+    assert not list((tmp_path / "r").iterdir())
+    assert not (tmp_path / "cell" / "vagrant").exists()
+    assert silent == "vagrant" or (host / "asked").read_text() == "up\ndestroy\n"

@@ -237,3 +237,12 @@ def test_only_a_vip_that_somebody_else_could_take_fails_over(control_planes: int
 def test_the_holder_is_lost_in_three_ways_of_which_one_needs_a_switch() -> None:
     assert set(DISTURBANCES) <= set(disturbance.everything())
     assert [one.needs_power for one in DISTURBANCES] == [True, False, False]
+
+
+def test_the_end_of_the_run_is_not_waited_for_to_the_end_of_a_failover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "WATCH_S", 3600.0)
+    cluster = Cluster()
+    target = cluster.target(tmp_path)
+    target.stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        failover.fail_over(NODE, target, cluster)
