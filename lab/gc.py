@@ -36,8 +36,8 @@ DIE_LIMIT_S = 5.0
 class Leftover:
     """One thing a run left.
 
-    `name`: of the container, network, volume, image, virtual machine or its network (`bridge`), the path of a folder or a machine's disk,
-    the number of a process, whose `mark` tells it from
+    `name`: of the container, network, volume, image, virtual machine or its network (`bridge`), the path of a folder,
+    of what is half made or of a machine's disk, the number of a process, whose `mark` tells it from
     a later one with that number.
     """
 
@@ -149,8 +149,8 @@ def _orphans(root: Path) -> Iterator[Leftover]:
 
 
 def _half_made(root: Path) -> Iterator[Leftover]:
-    """Entries of the cache that a killed process did not finish."""
-    for part, pid in cachedir.half_made(host=root):
+    """What a killed process did not finish, of the cache and of the machines' pool."""
+    for part, pid in (*cachedir.half_made(host=root), *cachedir.half_made(libvirt.POOL_FOLDER, host=root)):
         yield Leftover(kind="folder", name=str(part), run_id="", why=f"process {pid} that was filling it is gone")
 
 
