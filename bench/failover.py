@@ -85,7 +85,8 @@ def _repeat(count: int, fail: Fail, found: Mapping[str, list[Failover]]) -> str:
 
 def _one(way: Way, fail: Fail) -> Failover | str:
     try:
-        return fail(way)
+        found = fail(way)
+        return f"could not tell: {found.missed}" if isinstance(found, Failover) and found.missed else found
     except RuntimeError as error:  # a node did not answer: what was measured until then is not lost
         return f"could not tell: {error}"
 

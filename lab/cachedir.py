@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,23 +54,40 @@ def fill(kind: str, key: str) -> Iterator[Path | None]:
     After an error, or a kill, nothing of the entry is left that a later call could take for it. Raises HostError when
     the disk is full or the cache folder cannot be written.
     """
-    with _no_room_is_an_answer():
-        folder = root() / kind / key
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = _part(folder)  # of its own: what a killed process started may still write to the old one
-        with _locked(_lock(folder)):
-            if entry(kind, key):
-                yield None
-                return
-            for left in folder.parent.glob(f".{key}.*.part"):  # by a killed process: the lock was free
-                shutil.rmtree(left, ignore_errors=True)
+    with _no_room_is_an_answer(), whole(root() / kind / key) as part:
+        if part is not None:
             part.mkdir()
-            try:
-                yield part
-                _mark(part)  # what was unpacked there may have brought a time along
-                part.rename(folder)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
+        yield part
+
+
+@contextmanager
+def whole(place: Path) -> Iterator[Path | None]:
+    """As `fill`, for a file or folder anywhere: yields a path where nothing is, and what the block makes there becomes `place`.
+
+    Yields None when `place` is there, and marks it as used now. Raises OSError when it cannot be written.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(place)  # of its own: what a killed process started may still write to the old one
+    with _locked(_lock(place)):
+        if _mark(place):
+            yield None
+            return
+        for left in place.parent.glob(f".{place.name}.*.part"):  # by a killed process: the lock was free
+            _try_to_wipe(left)
+        try:
+            yield part
+            _mark(part)  # what was unpacked there may have brought a time along
+            part.rename(place)
+        finally:
+            _try_to_wipe(part)
+
+
+@contextmanager
+def aside(place: Path) -> Iterator[Path]:
+    """An empty folder beside `place` to make it in, which goes with the block; `half_made` finds what a killed process left of it."""
+    suffix = f".{os.getpid()}.part"
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.", suffix=suffix, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @contextmanager
@@ -146,10 +164,13 @@ def discard(folder: Path, *, used_ns: int) -> bool:
 
 
 def wipe(folder: Path) -> None:
-    """Delete `folder` with all that lies in it, also where folders may not be written, as those of Go's modules; harmless when it is gone.
+    """Delete `folder` with all that lies in it, also where folders may not be written, as those of Go's modules; or the file that it is.
 
-    Raises OSError when something is in the way.
+    Harmless when it is gone. Raises OSError when something is in the way.
     """
+    if folder.is_file():
+        folder.unlink(missing_ok=True)
+        return
     for place, _, _ in os.walk(folder):
         if not os.access(place, os.W_OK):
             Path(place).chmod(0o700)
@@ -163,9 +184,13 @@ def made_here(folder: Path) -> bool:
     return _lock(folder).is_file()
 
 
-def half_made(*, host: Path = HOST) -> Iterator[tuple[Path, int]]:
-    """What processes that are gone now left half made or half deleted: the folder, and which process. host: where /proc is read from."""
-    for part in sorted((*root().glob("*/.*.part"), *root().glob(".*.part"))):
+def half_made(*folders: Path, host: Path = HOST) -> Iterator[tuple[Path, int]]:
+    """What processes that are gone now left half made or half deleted: the file or folder, and which process.
+
+    folders: where `whole` was asked for something, without them the cache; host: where /proc is read from.
+    """
+    places = folders or (root(), *root().glob("*/"))
+    for part in sorted(part for place in places for part in place.glob(".*.part")):
         pid = part.name.split(".")[-2]
         if pid.isdigit() and not started_ticks(int(pid), root=host):
             yield part, int(pid)
@@ -217,6 +242,11 @@ def _lock(folder: Path) -> Path:
 
 def _part(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.{os.getpid()}.part")
+
+
+def _try_to_wipe(part: Path) -> None:
+    with suppress(OSError):
+        wipe(part)
 
 
 def _mark(folder: Path) -> bool:

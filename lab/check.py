@@ -33,9 +33,10 @@ API_S = 10.0  # for one answer of the API to kubectl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a command on a node gave; `text` is stdout and stderr."""
+    """What a command on a node gave; `out` is stdout alone, to be read; `text`, to be told, stdout and stderr."""
 
     rc: int
+    out: str
     text: str
 
 
@@ -79,7 +80,7 @@ class Target:
         """Run `command` (with testinfra's quoting of %s) on `node`, or on the check's own."""
         host = self.hosts[(node or self.node).name]
         done = host.run(f"timeout {COMMAND_LIMIT_S * self.site.pace:g} {command}", *args)  # type: ignore[attr-defined]
-        return Said(rc=done.rc, text=mask(f"{done.stdout}{done.stderr}".strip()))
+        return Said(rc=done.rc, out=mask(done.stdout.strip()), text=mask(f"{done.stdout}{done.stderr}".strip()))
 
     def addresses(self, node: Node) -> tuple[str, ...]:
         """All addresses of the cluster interface of `node`."""
@@ -104,7 +105,7 @@ class Target:
         """/livez of the API server at `address`, asked from the check's node."""
         url = f"https://{address}:{self.site.api_port}/livez"
         done = self.get(url)
-        return Answer(ok=done.rc == 0 and done.text == "ok", said=f"{url} says {done.text or 'nothing'}")
+        return Answer(ok=done.rc == 0 and done.out == "ok", said=f"{url} says {done.text or 'nothing'}")
 
     def holders(self, nodes: Iterable[Node]) -> tuple[str, ...]:
         """The names of those `nodes` that have the VIP."""

@@ -41,6 +41,11 @@ def load_yaml(text: str) -> object:
     return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe one
 
 
+def is_on(value: object) -> bool:
+    """Whether `value` is true, in one of the words that Ansible takes for it."""
+    return str(value).lower() in ("true", "yes", "on", "1")
+
+
 def dump_yaml(value: object) -> str:
     """`value` as YAML, keys in the order given."""
     return str(yaml.dump(value, Dumper=DUMPER, sort_keys=False, width=140, allow_unicode=True))

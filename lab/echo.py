@@ -77,7 +77,7 @@ def _asked(target: Target, command: str, *args: str) -> str:
     done = target.kubectl(command, *args)
     if done.rc != 0:
         raise RuntimeError(done.text)
-    return done.text
+    return done.out
 
 
 def _make(target: Target) -> str:

@@ -37,9 +37,9 @@ BY_HAND = "end it by hand when nobody needs it"
 class Leftover:
     """One thing a run left.
 
-    `name`: of the container, network, volume, image, virtual machine or its network (`bridge`), the path of a folder or a machine's disk,
-    the number of a process, whose `mark` tells it from a later one with that number. `stays`: what to do about what is not deleted, for a
-    living run may need it.
+    `name`: of the container, network, volume, image, virtual machine or its network (`bridge`), the path of a folder, of what is half
+    made or of a machine's disk, the number of a process, whose `mark` tells it from a later one with that number. `stays`: what to do
+    about what is not deleted, for a living run may need it.
     """
 
     kind: Kind
@@ -204,8 +204,8 @@ def outlived(pid: int, *, root: Path = HOST) -> str:
 
 
 def _half_made(root: Path) -> Iterator[Leftover]:
-    """Entries of the cache that a killed process did not finish."""
-    for part, pid in cachedir.half_made(host=root):
+    """What a killed process did not finish, of the cache and of the machines' pool."""
+    for part, pid in (*cachedir.half_made(host=root), *cachedir.half_made(libvirt.POOL_FOLDER, host=root)):
         yield Leftover(kind="folder", name=str(part), run_id="", why=f"process {pid} that was filling it is gone")
 
 

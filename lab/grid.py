@@ -5,14 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.matrix import CellResult, Matrix
-from lab.model import Outcome, Prediction, Ref
+from lab.matrix import CellResult, LeftOutCell, Matrix
+from lab.model import Outcome, Prediction
 
 SYMBOL = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.ERROR: "!", Outcome.UNKNOWN: "?", Outcome.SKIP: "-"}
-_ID = re.compile(
-    r"(?P<source>replica|kubespray)-(?P<name>[^:]+):k8s-(?P<kube>[^:]+):(?P<topology>[^:]+):(?P<ordering>[^:]+):(?P<endpoint>vip|node)"
-    r"(?P<network>:no-network)?:(?P<bed>[^:]+)(?P<mitigations>(:with-[^:]+)*)"
-)
 _FIELDS = ("ref", "Kubernetes", "topology", "endpoint", "network", "bed", "mitigations")
 _OF_ORDERING = ("endpoint", "network")  # often follow from the ordering, and then would only make columns that are half empty
 Come = Literal["seen", "not seen", "cannot tell"]
@@ -21,11 +17,20 @@ Coordinates = Mapping[str, str]  # field -> its value, as headings say it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One cell of a matrix; `result` None and `because` for one that was left out."""
+    """One cell of a matrix: what it gave, or that it was left out."""
 
-    id: str
     result: CellResult | None = None
-    because: str = ""
+    left_out: LeftOutCell | None = None
+
+    @property
+    def id(self) -> str:
+        """The cell's."""
+        return cell.id if (cell := self.result or self.left_out) else ""
+
+    @property
+    def because(self) -> str:
+        """Why it was left out; empty for one that ran."""
+        return self.left_out.because if self.left_out else ""
 
     @property
     def outcome(self) -> Outcome:
@@ -36,7 +41,7 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """`columns`: the lines of each heading; `common`: what all cells share; `cells`: (row, column) -> entries, nearly always one;
-    `elsewhere`: entries whose id does not say where they belong."""
+    `elsewhere`: cells left out of which an older matrix does not say where they belong."""
 
     rows: tuple[str, ...]
     columns: tuple[tuple[str, ...], ...]
@@ -60,8 +65,7 @@ class Predicted:
 
 def entries(matrix: Matrix) -> tuple[Entry, ...]:
     """All cells, also those left out."""
-    ran = (Entry(id=result.id, result=result) for result in matrix.cells)
-    return (*ran, *(Entry(id=one.id, because=one.because) for one in matrix.left_out))
+    return (*(Entry(result=one) for one in matrix.cells), *(Entry(left_out=one) for one in matrix.left_out))
 
 
 def grid(matrix: Matrix) -> Grid:
@@ -117,18 +121,13 @@ def _ref_of(cell: str) -> str:
 
 
 def _coordinates(entry: Entry, labels: Mapping[str, str]) -> Coordinates:
-    """Empty when they cannot be told. labels: what cells that ran call the ref of an id, for it may have the commit it was."""
-    if result := entry.result:
-        values = (result.ref, result.kube_version, result.topology, result.endpoint, result.network, result.bed)
-        return dict(zip(_FIELDS, (*values, ", ".join(result.mitigations)), strict=True)) | {"ordering": result.ordering}
-    if not (match := _ID.fullmatch(entry.id)):
+    """Empty when they are not told. labels: what cells that ran call the ref of an id, for one left out may not know its commit."""
+    cell = entry.result or entry.left_out
+    if cell is None or not cell.ordering:
         return {}
-    named = Ref(source="replica" if match["source"] == "replica" else "kubespray", name=match["name"].replace("+", "/"), release="")
-    ref = labels.get(_ref_of(entry.id), named.label)
-    network = "none" if match["network"] else "plain"
-    mitigations = match["mitigations"].removeprefix(":with-").replace(":with-", ", ")
-    values = (ref, match["kube"], match["topology"], match["endpoint"], network, match["bed"])
-    return dict(zip(_FIELDS, (*values, mitigations), strict=True)) | {"ordering": match["ordering"].replace("..", " > ")}
+    ref = cell.ref if entry.result else labels.get(_ref_of(cell.id), cell.ref)
+    values = (ref, cell.kube_version, cell.topology, cell.endpoint, cell.network, cell.bed, ", ".join(cell.mitigations))
+    return dict(zip(_FIELDS, values, strict=True)) | {"ordering": cell.ordering}
 
 
 def _key(everywhere: Sequence[Coordinates], varying: Sequence[str]) -> tuple[str, ...]:

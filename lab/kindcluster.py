@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from lab import inventory, template
-from lab.datafile import Schema, read
+from lab.datafile import Schema, is_on, read
 from lab.model import API_PORT, Cell, Ref, Site, Stage, Topology
 from lab.release import Release, every, minor
 
@@ -138,16 +138,16 @@ def _cluster(cell: Cell, stage: Stage, site: Site, told: Mapping[str, object], *
 
 
 def _kube_vip(release: Release, told: Mapping[str, object], *, place: Place) -> str:
-    control_plane = _on(told, "kube_vip_controlplane_enabled")
+    control_plane = is_on(told.get("kube_vip_controlplane_enabled"))
     settings = {
-        "vip_arp": _word(_on(told, "kube_vip_arp_enabled")),
+        "vip_arp": _word(is_on(told.get("kube_vip_arp_enabled"))),
         "port": str(API_PORT),
         "vip_interface": str(told.get("kube_vip_interface") or ""),
         release.kube_vip.prefix_setting: str(told.get("kube_vip_cidr", 32)),
         "cp_enable": _word(control_plane) if control_plane else "",
         "cp_namespace": "kube-system" if control_plane else "",
-        "svc_enable": "true" if _on(told, "kube_vip_services_enabled") else "",
-        "vip_leaderelection": "true" if _on(told, "kube_vip_arp_enabled") else "",
+        "svc_enable": "true" if is_on(told.get("kube_vip_services_enabled")) else "",
+        "vip_leaderelection": "true" if is_on(told.get("kube_vip_arp_enabled")) else "",
         "vip_leasename": "plndr-cp-lock",
         "vip_leaseduration": str(told.get("kube_vip_leaseduration", 5)),
         "vip_renewdeadline": str(told.get("kube_vip_renewdeadline", 3)),
@@ -185,10 +185,6 @@ def _pools(told: Mapping[str, object]) -> str:
         for name, pool in (given if isinstance(given, Mapping) else {}).items()
     }
     return template.text(f"{TEMPLATES}/{POOLS}.j2", pools=pools, advertised=config.get("layer2") or [])
-
-
-def _on(told: Mapping[str, object], name: str) -> bool:
-    return str(told.get(name, False)).lower() in ("true", "yes", "on", "1")
 
 
 def _word(yes: bool) -> str:  # noqa: FBT001 - a value, not a switch

@@ -5,11 +5,10 @@ It lies in libvirt's pool, where machines may read it: one per folder of artifac
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import box, cachedir, nodeimage, rootfs
+from lab import box, cachedir, imagepool, nodeimage, rootfs
 from lab.command import run
 from lab.errors import BedError, BuildError
 from lab.libvirt import POOL_FOLDER
@@ -32,8 +31,6 @@ exec chroot "$1" /bin/sh -c '
 {nodeimage.LOAD}'
 """
 SPARE_GIB = 6  # for what containerd unpacks
-UPLOADED = "spraylab-VAGRANTSLASH-node_vagrant_box_image_{version}_box.img"  # the name under which the provider looks for a box's disk
-STEM = "artifacts-"  # of its name in the pool
 
 
 def key(artifacts: Path) -> str:
@@ -44,27 +41,15 @@ def key(artifacts: Path) -> str:
 
 
 def ensure(artifacts: Path, *, pool: Path = POOL_FOLDER, say: Callable[[str], None] = lambda _: None) -> Path:
-    """The disk with `artifacts`; made on first use. Raises HostError and BuildError; nothing half made is left."""
-    disk = pool / f"{STEM}{key(artifacts)}.img"
-    if disk.exists():
-        return disk
-    size_bytes = sum(path.stat().st_size for path in artifacts.rglob("*") if path.is_file())
-    archives = sorted((artifacts / "images").glob("*.tar"))
-    cachedir.need_room(4 * size_bytes + nodeimage.NEEDED_BYTES, "make the disk with what machines install")
-    root_tar = nodeimage.root_tar(say=say) if archives else None
-    say("making the disk with what machines install")
-    with tempfile.TemporaryDirectory(dir=pool, prefix=".artifacts-", ignore_cleanup_errors=True) as temporary:
-        tree = Path(temporary) / "tree"
-        shutil.copytree(artifacts, tree / "lab", copy_function=_link, symlinks=True)
-        if root_tar:
-            _unpack(Path(temporary), artifacts, root_tar)
-            shutil.move(Path(temporary) / "root" / "var" / "lib" / "containerd", tree / "containerd")
-            for archive in archives:  # they are in containerd now
-                (tree / "lab" / "images" / archive.name).unlink()
-        part = Path(temporary) / "disk.img"
-        box.disk_of(tree, part, gib=size_bytes // cachedir.GIB + SPARE_GIB, label="lab")
-        part.chmod(0o644)
-        part.rename(disk)
+    """The disk with `artifacts`; made on first use, by one while others wait. Raises HostError and BuildError.
+
+    Nothing half made is left.
+    """
+    disk = pool / imagepool.ARTIFACTS.format(key(artifacts))
+    with cachedir.whole(disk) as part:
+        if part is not None:
+            with cachedir.aside(disk) as folder:
+                _made(artifacts, folder, say=say).rename(part)
     return disk
 
 
@@ -77,8 +62,9 @@ def lay_out(
     """
     disk = ensure(artifacts, say=say)
     disks = {node.name: copy(disk, f"{prefix}{node.name}-lab.qcow2").name for node in site.members}
-    kernel, ramdisk = (in_pool(path, f"{path.name}-{built.version}") for path in (built.kernel, built.ramdisk))
-    in_pool(built.disk, UPLOADED.format(version=built.version))  # else two runs at once may find half of what the other sends
+    names = (name.format(built.version) for name in (*imagepool.BOOTED, imagepool.UPLOADED))
+    # the box's disk too: else two runs at once may find half of what the other sends
+    kernel, ramdisk, _ = map(imagepool.put, (built.kernel, built.ramdisk, built.disk), names)
     return Boot(kernel=kernel, ramdisk=ramdisk, disks=disks, accelerated=accelerated)
 
 
@@ -92,14 +78,23 @@ def copy(disk: Path, name: str, *, pool: Path = POOL_FOLDER) -> Path:
     return own
 
 
-def in_pool(path: Path, name: str, *, pool: Path = POOL_FOLDER) -> Path:
-    """A copy of `path` where machines may read it, under a name that stands for its content; made once, whole or not at all."""
-    there = pool / name
-    if not there.exists():
-        part = there.with_name(f".{there.name}.{os.getpid()}.part")
-        shutil.copy(path, part)
-        part.rename(there)
-    return there
+def _made(artifacts: Path, folder: Path, *, say: Callable[[str], None]) -> Path:
+    """The disk with `artifacts`, made in the empty `folder`."""
+    size_bytes = sum(path.stat().st_size for path in artifacts.rglob("*") if path.is_file())
+    archives = sorted((artifacts / "images").glob("*.tar"))
+    cachedir.need_room(4 * size_bytes + nodeimage.NEEDED_BYTES, "make the disk with what machines install")
+    root_tar = nodeimage.root_tar(say=say) if archives else None
+    say("making the disk with what machines install")
+    tree, disk = folder / "tree", folder / "disk.img"
+    shutil.copytree(artifacts, tree / "lab", copy_function=_link, symlinks=True)
+    if root_tar:
+        _unpack(folder, artifacts, root_tar)
+        shutil.move(folder / "root" / "var" / "lib" / "containerd", tree / "containerd")
+        for archive in archives:  # they are in containerd now
+            (tree / "lab" / "images" / archive.name).unlink()
+    box.disk_of(tree, disk, gib=size_bytes // cachedir.GIB + SPARE_GIB, label="lab")
+    disk.chmod(0o644)
+    return disk
 
 
 def _unpack(folder: Path, artifacts: Path, root_tar: Path) -> None:

@@ -29,11 +29,13 @@ State = Literal["running", "paused", "shut off", "other"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A machine that libvirt knows. `disks`: paths of what it writes to; `labels`: whose it is, empty when it is not the lab's."""
+    """A machine that libvirt knows. `disks`: paths of what it writes to; `boots`: of what else it needs, its kernel, its ramdisk and, while
+    it runs, what its disks stand on; `labels`: whose it is, empty when it is not the lab's."""
 
     name: str
     labels: Mapping[str, str]
     disks: tuple[Path, ...] = ()
+    boots: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,4 +227,7 @@ def _machine(xml: str) -> Machine:
     labels = {name: value for name, equals, value in pairs if equals and name.startswith("spraylab.")}
     sources = (disk.find("source") for disk in top.findall("devices/disk"))
     disks = tuple(Path(source.get("file", "")) for source in sources if source is not None and source.get("file"))
-    return Machine(name=top.findtext("name", ""), labels=labels, disks=disks)
+    booted = [top.findtext(f"os/{name}", "") for name in ("kernel", "initrd")]
+    booted += [below.get("file", "") for below in top.findall("devices/disk//backingStore/source")]
+    boots = tuple(Path(path) for path in booted if path)
+    return Machine(name=top.findtext("name", ""), labels=labels, disks=disks, boots=boots)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lab.datafile import decode
 from lab.errors import ScenarioError
-from lab.model import CheckResult, Deviation, Outcome, Prediction, StageRun, Verdict, worst
+from lab.model import Cell, CheckResult, Deviation, Outcome, Prediction, StageRun, Verdict, worst
 
 SCHEMA = "spraylab/matrix"
 VERSION = 1
@@ -77,10 +77,34 @@ class SlowTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOutCell:
-    """A cell the scenario names and does not run."""
+    """A cell the scenario names and does not run; what it is, as a CellResult says it. `ordering`: empty in a matrix that does not tell."""
 
     id: str
     because: str
+    ref: str = ""
+    kube_version: str = ""
+    topology: str = ""
+    ordering: str = ""
+    endpoint: str = ""
+    network: str = "plain"
+    bed: str = ""
+    mitigations: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, cell: Cell, *, because: str) -> "LeftOutCell":
+        """`cell`, which is not run."""
+        return cls(
+            id=cell.id,
+            because=because,
+            ref=cell.ref.label,
+            kube_version=cell.kube_version,
+            topology=str(cell.topology),
+            ordering=cell.ordering_text,
+            endpoint=cell.endpoint,
+            network=cell.network,
+            bed=cell.bed,
+            mitigations=cell.mitigations,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

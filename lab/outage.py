@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 ALIKE_S = 0.15  # samples of two nodes closer than this are of the same moment; they come every 0.1 s
 
@@ -20,7 +21,8 @@ class Sample:
 class Outage:
     """`without_s`: seconds without the API, all gaps together; `back_s`: seconds until it answered for good, 0 where it never
     stopped, None where it had not by the end; `gaps`: how many times it stopped; `holders`: most nodes with the address at one
-    moment; `macs`: most MACs that answered ARP for it between two samples; `samples`: of the client."""
+    moment; `macs`: most MACs that answered ARP for it between two samples; `samples`: of the client; `unseen_s`: the longest time in
+    which it took none, which nobody knows anything of."""
 
     without_s: float
     back_s: float | None
@@ -28,6 +30,7 @@ class Outage:
     holders: int
     macs: int
     samples: int
+    unseen_s: float
 
 
 def read(text: str) -> tuple[Sample, ...]:
@@ -54,6 +57,7 @@ def measure(client: tuple[Sample, ...], nodes: Mapping[str, tuple[Sample, ...]],
         holders=_most_holders(nodes, from_s, to_s),
         macs=max((len(sample.macs) for sample in seen), default=0),
         samples=len(seen),
+        unseen_s=max(later_s - at_s for at_s, later_s in pairwise((from_s, *(sample.at_s for sample in seen), to_s))),
     )
 
 

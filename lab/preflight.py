@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from lab import inventory, ranges
-from lab.datafile import Schema, read
+from lab.datafile import Schema, is_on, read
 from lab.model import RESET, Cell, Prediction, Site, Stage
 from lab.notation import earlier
 from lab.ranges import Range
@@ -47,8 +47,8 @@ class Look:
     told: Mapping[str, object]
 
     def on(self, name: str) -> bool:
-        """Whether the variable `name` is true, in one of the words that Ansible takes for it."""
-        return str(self.told.get(name, False)).lower() in ("true", "yes", "on", "1")
+        """Whether the variable `name` is true."""
+        return is_on(self.told.get(name))
 
     def text(self, name: str) -> str:
         """The variable `name` as text; empty when nobody sets it."""

@@ -170,7 +170,7 @@ class _Session:
             scenarios=tuple(one.name for one in scenarios),
             cells=tuple(item.cell for item in items if not item.skipped),
             because={name: because for one in scenarios for name, because in one.because},
-            left_out=tuple(LeftOutCell(id=i.cell.id, because=i.skipped) for i in items if i.skipped),
+            left_out=tuple(LeftOutCell.of(i.cell, because=i.skipped) for i in items if i.skipped),
             known=lambda cell, finding: _known(scenarios, cell, finding),
         )
         ready.ready(asked.cells, options, say=partial(_say, config))

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from lab.datafile import Checked, Schema, read
 from lab.facts import Evidence, Fact
+from lab.listeners import CONTROLLER_MANAGER, SCHEDULER
 from lab.model import API_PORT, Blames, Finding, Link, Node, RuledOut, Site
 
 FOLDER = Path(__file__).parent / "data" / "signatures"
@@ -29,7 +30,7 @@ def _regex(text: str) -> str:
 
 
 Regex = Annotated[str, Checked(_regex)]
-PLACEHOLDERS = ("vip", "node", "interface", "port")
+PLACEHOLDERS = ("vip", "node", "interface", "port", "controller_manager", "scheduler")
 
 
 class LinkSchema(Schema):
@@ -116,7 +117,8 @@ class Context:
 
     def values(self, node: Node) -> Mapping[str, str]:
         """Placeholder -> what it stands for on `node`."""
-        return {"vip": self.vip, "node": node.address, "interface": node.interface, "port": str(self.port)}
+        ports = {"port": self.port, "controller_manager": CONTROLLER_MANAGER, "scheduler": SCHEDULER}
+        return {"vip": self.vip, "node": node.address, "interface": node.interface, **{name: str(port) for name, port in ports.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Entries of the cache that nothing has used for some days: what deleting them frees, and doing it.
+"""Entries of the cache, and of the machines' pool, that nothing has used for some days: what deleting them frees, and doing it.
 
 Files of entries are names of the same files: artifacts of archives and components, nodes' volumes of unpacked images. What a killed run
 left, snapshots among it, is `gc`'s.
@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab import cachedir, snapshot
+from lab import cachedir, imagepool, libvirt, snapshot
 from lab.deadline import now_s as clock_s
 from lab.errors import HostError
 from lab.host import HOST, mounted
+from lab.libvirt import Libvirt
 
 DAY_S = 24 * 3600
 USED = "used"  # why most entries stay
@@ -34,8 +35,9 @@ class Linked:
 class Entry:
     """One entry as it was seen.
 
-    `used_ns`: when it was last used, in Unix time; `own_bytes`: what its files with one name take on the disk, `folder_bytes`: its folders;
-    `linked`: its other files; `stays`: why it is not to be deleted, empty when it is.
+    `folder`: where it is, a file where it is one of the machines' pool; `used_ns`: when it was last used, in Unix time; `own_bytes`: what
+    its files with one name take on the disk, `folder_bytes`: its folders; `linked`: its other files; `stays`: why it is not to be deleted,
+    empty when it is.
     """
 
     kind: str
@@ -48,8 +50,8 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Where it stands in the cache."""
-        return str(self.folder.relative_to(cachedir.root()))
+        """Where it stands in the cache, or its path where it stands elsewhere."""
+        return str(self.folder.relative_to(cachedir.root()) if self.folder.is_relative_to(cachedir.root()) else self.folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +66,30 @@ class Row:
     frees_bytes: int
 
 
-def look(*, days: int, now_s: Callable[[], float] = clock_s, host: Path = HOST) -> tuple[Entry, ...]:
-    """All entries of the cache, by kind and name, each with the reason why it stays; those without one were not used for `days` days.
+def look(
+    *,
+    days: int,
+    now_s: Callable[[], float] = clock_s,
+    host: Path = HOST,
+    machines: Callable[[], Libvirt | None] = libvirt.answering,
+) -> tuple[Entry, ...]:
+    """All entries of the cache, by kind and name, then those of the machines' pool, each with the reason why it stays; those without one
+    were not used for `days` days.
 
-    host: where /proc is read from. Raises HostError when the cache cannot be read.
+    host: where /proc is read from; machines: gives libvirt, asked only where the pool has something. Raises HostError when the cache
+    cannot be read, BedError when libvirt refuses.
     """
     left = [part for part, _ in cachedir.half_made(host=host)]
     try:
-        seen = [_measured(kind, folder) for kind, folder in (*_entries(), *((_kind(part), part) for part in left))]
+        places = (*_entries(), *((_kind(part), part) for part in left), *((imagepool.KIND, file) for file in imagepool.shared()))
+        seen = [_measured(kind, place) for kind, place in places]
     except PermissionError as error:
         raise HostError(f"cannot look through {cachedir.root()}", str(error), "run it as the user whose cache that is") from error
     since_ns, inside = int((now_s() - days * DAY_S) * 1e9), mounted(root=host)
-    sorted_out = [one if one.folder in left else replace(one, stays=_needed(one, since_ns, inside)) for one in seen if one is not None]
+    held = imagepool.held((one.folder for one in seen if one and one.kind == imagepool.KIND), reach=machines)
+    sorted_out = [
+        one if one.folder in left else replace(one, stays=_needed(one, since_ns, inside, held)) for one in seen if one is not None
+    ]
     kept = {inode for one in sorted_out if one.stays for inode in one.linked}
     return tuple(replace(one, stays=one.stays or _frees_nothing(one, kept)) for one in sorted_out)
 
@@ -154,8 +168,8 @@ def _measured(kind: str, folder: Path) -> Entry | None:
 
 def _walk(folder: Path) -> Iterator[tuple[os.stat_result, bool]]:
     """Every file and folder of `folder`, itself too; what goes meanwhile, as in a clone that git works on, is left out."""
-    waiting = [str(folder)]
-    yield folder.stat(), True
+    waiting = [str(folder)] if folder.is_dir() else []
+    yield folder.stat(), folder.is_dir()
     while waiting:
         try:
             inside = os.scandir(waiting.pop())
@@ -182,9 +196,11 @@ def _files(entries: Iterable[Entry]) -> Collection[Linked]:
     return found.values()
 
 
-def _needed(one: Entry, since_ns: int, inside: Collection[str]) -> str:
+def _needed(one: Entry, since_ns: int, inside: Collection[str], held: Mapping[Path, str]) -> str:
     if one.used_ns > since_ns:
         return USED
+    if one.kind == imagepool.KIND:
+        return held.get(one.folder, "")
     if one.kind == snapshot.KIND:
         return "`spraylab gc` deletes it when its run is gone"
     place = f"/{one.kind}/{one.folder.name}"

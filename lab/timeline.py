@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.journal import Line
-from lab.listeners import PORTS, listeners
-from lab.model import Outcome
+from lab.listeners import in_question, listeners
+from lab.model import API_PORT, Outcome
 
 GAP_S = 20.0  # between two samples of a node; after a longer one nobody knows what was meanwhile
 LONG_TASK_S = 5.0  # shorter tasks of Ansible would hide the others
@@ -72,10 +72,11 @@ def slim(line: Line) -> Line:
     return replace(line, more={**line.more, "facts": {probe: facts[probe] for probe in PROBES if probe in facts}})
 
 
-def build(lines: Iterable[Line], *, vip: str, init_tasks: Collection[str]) -> Timeline | None:
+def build(lines: Iterable[Line], *, vip: str, init_tasks: Collection[str], api_port: int = API_PORT) -> Timeline | None:
     """The timeline of the cell that `lines` are of; of the last time it began, None when it never did.
 
-    vip: its virtual address, empty where it is not known; init_tasks: what tasks that run kubeadm init may be called.
+    vip: its virtual address, empty where it is not known; init_tasks: what tasks that run kubeadm init may be called; api_port: where its
+    API servers listen.
     """
     of_cell = _last_time(lines)
     if not of_cell:
@@ -84,7 +85,7 @@ def build(lines: Iterable[Line], *, vip: str, init_tasks: Collection[str]) -> Ti
     since = [replace(line, at_s=line.at_s - zero_s) for line in of_cell]
     samples = _samples(since, zero_s)
     rows = [_steps(since), _tasks(since, init_tasks), *_inits(since, init_tasks), _checks(since)]
-    rows += [*_vip(samples, vip), _lease(samples), *_ports(samples), _notes(since), _verdict(since)]
+    rows += [*_vip(samples, vip), _lease(samples), *_ports(samples, in_question(api_port)), _notes(since), _verdict(since)]
     shown = tuple(row for row in rows if row.spans or row.marks)
     return Timeline(cell=of_cell[0].cell, ends_s=last_s - zero_s, rows=shown, says=tuple(_says(shown)))
 
@@ -223,12 +224,12 @@ def _holder(text: str) -> str | None:
     return (match["holder"] or "nobody") if match else "nobody" if _NO_LEASE.search(text) else None
 
 
-def _ports(samples: Samples) -> Iterator[Row]:
+def _ports(samples: Samples, ports: Iterable[int]) -> Iterator[Row]:
     def on(port: int) -> Callable[[str], str]:
         return lambda text: " and ".join(sorted({process for seen, process in listeners(text) if seen == port})) or "nobody"
 
     for node, taken in samples.items():
-        for port in PORTS:
+        for port in ports:
             who = on(port)
             told = [(at_s, who(facts["listeners"]) if "LISTEN" in facts.get("listeners", "") else None) for at_s, facts in taken]
             yield Row(name=f"port {port} on {node}", spans=_spans(told, no="nobody"))

@@ -13,7 +13,7 @@ from typing import Literal, Self
 from lab.deadline import now_s, pause_unless, ticks_s
 from lab.errors import LabError
 from lab.facts import Evidence, Fact
-from lab.listeners import listeners
+from lab.listeners import in_question, listeners
 from lab.model import API_PORT, Node, Site, TaskEvent
 from lab.signature import Context, Signature, match
 
@@ -21,7 +21,6 @@ EVERY_S = 2.0  # between two samples while kubeadm init runs; one costs the node
 CALM_S = 8.0  # between two samples while it does not: then nothing is stopped, and the host has better things to do
 JOIN_S = 60.0  # a sample that was begun is waited for; its own limits are shorter
 INIT_ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
-OTHER_PORTS = (10257, 10259)  # of the control plane beside the API server's: controller manager, scheduler
 SUSPECT = "kube-vip"
 Patience = Literal["early", "full"]
 KEPT = ("listeners", "containers")  # probes that the story of the ports is told from
@@ -176,7 +175,7 @@ def ports_story(samples: Sequence[Evidence], *, init_began_s: float | None = Non
 
     init_began_s: Unix time that seconds are counted from; the first sample's when not given.
     """
-    ports = (api_port, *OTHER_PORTS)
+    ports = in_question(api_port)
     facts = [fact for sample in samples for fact in sample.of("listeners")]
     began_s = init_began_s if init_began_s is not None else min((fact.at_s for fact in facts), default=now_s())
     seen: dict[tuple[int, str, str], list[float]] = {}

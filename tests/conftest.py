@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from lab import libvirt
 from tests import repository
 
 settings.register_profile("lab", deadline=None)  # how long an example takes says something of the machine alone
@@ -35,6 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("timeout") is None:
             real = item.get_closest_marker("real") is not None  # what it shares with others, such as a cold build, has a limit of its own
             item.add_marker(pytest.mark.timeout(REAL_S, func_only=True) if real else pytest.mark.timeout(FAST_S))
+
+
+@pytest.fixture(autouse=True)
+def _own_pool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disks of this machine are no fast test's business."""
+    if not request.node.get_closest_marker("real"):
+        monkeypatch.setattr(libvirt, "POOL_FOLDER", tmp_path_factory.getbasetemp() / "no-pool")
 
 
 @pytest.fixture(autouse=True)

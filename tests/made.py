@@ -134,5 +134,5 @@ def matrix(*results: CellResult) -> Matrix:
         host={"engine": "podman 4.3.1"},
         started_at_s=1000.0,
         cells=results,
-        left_out=(LeftOutCell(id="replica-v2.24:k8s-v1.28.6:1cp:base:node:containers", because="older than the question"),),
+        left_out=(LeftOutCell.of(cell("base", ref="replica@v2.24", kube_version="v1.28.6"), because="older than the question"),),
     )

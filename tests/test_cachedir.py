@@ -88,6 +88,26 @@ def test_after_a_killed_process_the_entry_is_made_anew(tmp_path: Path) -> None:
     assert (cachedir.obtain("things", "k", _write) / "program").read_text() == "whole"
 
 
+def test_a_file_elsewhere_comes_whole_once_and_is_marked_when_it_is_asked_for(tmp_path: Path) -> None:
+    place = tmp_path / "elsewhere" / "disk.img"
+    with pytest.raises(ValueError, match="broken"), cachedir.whole(place) as part:
+        assert part is not None
+        part.write_text("half")
+        raise ValueError("broken")
+    assert [path.name for path in place.parent.iterdir()] == [".disk.img.lock"]
+    (place.parent / ".disk.img.1.part").write_text("of a killed process")
+    with cachedir.whole(place) as part, cachedir.aside(place) as folder:
+        assert part is not None
+        (folder / "disk").write_text("whole")
+        (folder / "disk").rename(part)
+    os.utime(place, ns=(1, 1))
+    with cachedir.whole(place) as part:
+        assert part is None
+    assert place.read_text() == "whole"
+    assert place.stat().st_mtime_ns > 1
+    assert sorted(path.name for path in place.parent.iterdir()) == [".disk.img.lock", "disk.img"]
+
+
 def test_the_cache_may_be_deleted_while_an_entry_is_made() -> None:
     with cachedir.fill("things", "k") as part:
         assert part is not None

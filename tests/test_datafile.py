@@ -4,13 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.datafile import Schema, dump_yaml, load_yaml, read
+from lab.datafile import Schema, dump_yaml, is_on, load_yaml, read
 from lab.errors import ScenarioError
 
 
 class Thing(Schema):
     name: str
     count: int
+
+
+@pytest.mark.parametrize(
+    ("value", "on"), [(True, True), ("Yes", True), ("on", True), (1, True), (False, False), ("no", False), (None, False), ("", False)]
+)
+def test_a_variable_is_on_in_the_words_that_ansible_takes_for_it(value: object, on: bool) -> None:
+    assert is_on(value) is on
 
 
 def test_a_good_file_becomes_a_value(tmp_path: Path) -> None:

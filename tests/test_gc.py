@@ -277,6 +277,22 @@ def test_a_half_made_entry_of_the_cache_is_found_when_its_maker_is_gone(tmp_path
     assert sorted(path.name for path in (tmp_path / "cache/node-root").iterdir()) == [".k.20.part", "k"]
 
 
+def test_what_a_killed_process_left_in_the_pool_of_machines_is_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = tmp_path / "pool"
+    monkeypatch.setattr(libvirt, "POOL_FOLDER", pool)
+    lay_out_process(tmp_path, 20, ticks=10, words="spraylab run")
+    for name in (".artifacts-1.img.x_1.20.part", ".artifacts-1.img.x_1.21.part", ".box.x_1.21.part"):
+        (pool / name).mkdir(parents=True)
+    for name in (".vmlinuz-1.20.part", ".vmlinuz-1.21.part", ".vmlinuz-1.lock", "vmlinuz-1"):
+        (pool / name).touch()
+    found = gc.leftovers(ListedEngine(), run_folder=tmp_path / "run", root=tmp_path)
+    assert [Path(one.name).name for one in found] == [".artifacts-1.img.x_1.21.part", ".box.x_1.21.part", ".vmlinuz-1.21.part"]
+    assert found[0].why == "process 21 that was filling it is gone"
+    gc.delete(ListedEngine(), found)
+    left = [".artifacts-1.img.x_1.20.part", ".vmlinuz-1.20.part", ".vmlinuz-1.lock", "vmlinuz-1"]
+    assert sorted(path.name for path in pool.iterdir()) == left
+
+
 def test_a_snapshot_is_left_over_when_its_run_is_gone_and_nobody_stands_on_it(tmp_path: Path) -> None:
     cache, root = tmp_path / "cache" / "snapshot", tmp_path / "host"
     for key, owner in (("old", Owner(run_id="r0", pid=1, started="x.1")), ("used", Owner(run_id="r0", pid=1, started="x.1"))):

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import pytest
+
 from lab.grid import counts, entries, grid, notes, predicted
 from lab.matrix import CellResult, LeftOutCell
-from lab.model import Outcome, Prediction
+from lab.model import Outcome, Prediction, Ref
 from tests import made, orderings
 
 
@@ -35,8 +37,8 @@ def test_an_endpoint_that_follows_from_the_ordering_makes_no_columns() -> None:
     assert len(grid(replace(made.matrix(*both, cell("kube-vip", endpoint="node")), left_out=())).columns) == 2
 
 
-def test_a_cell_that_was_left_out_has_its_place_by_its_id() -> None:
-    left_out = LeftOutCell(id="replica-v2.25.0:k8s-v1.29.5:1cp:cilium..kube-vip:vip:containers:with-a:with-b", because="why")
+def test_a_cell_that_was_left_out_has_its_place() -> None:
+    left_out = LeftOutCell.of(replace(made.cell("cilium > kube-vip"), mitigations=("a", "b")), because="why")
     laid = grid(replace(made.matrix(cell("base")), left_out=(left_out, LeftOutCell(id="no id", because="strange"))))
     assert laid.rows == ("base", "cilium > kube-vip")
     (entry,) = laid.cells[1, 1]
@@ -45,11 +47,24 @@ def test_a_cell_that_was_left_out_has_its_place_by_its_id() -> None:
     assert [one.id for one in laid.elsewhere] == ["no id"]
 
 
+@pytest.mark.parametrize("ordering", ["kube-vip > upgrade(v1.29.10)", "kube-vip > reset > kube-vip"])
+def test_a_cell_that_was_left_out_stands_in_the_row_of_those_of_its_ordering(ordering: str) -> None:
+    left_out = LeftOutCell.of(made.cell(ordering, ref="kubespray@v2.25.1"), because="why")
+    laid = grid(replace(made.matrix(cell(ordering, "kubespray v2.25.1")), left_out=(left_out,)))
+    assert (laid.rows, laid.elsewhere) == ((ordering,), ())
+
+
+def test_a_cell_of_plain_kind_that_was_left_out_has_its_place_too() -> None:
+    of_kind = replace(made.cell("kube-vip"), ref=Ref(source="kind", name="v2.25.0", release="v2.25.0"), bed="kind")
+    laid = grid(replace(made.matrix(), left_out=(LeftOutCell.of(of_kind, because="why"),)))
+    assert (laid.rows, laid.columns, laid.elsewhere) == (("kube-vip",), (("kind, settings of v2.25.0",),), ())
+
+
 def test_a_cell_that_was_left_out_stands_beside_those_of_the_same_ref() -> None:
-    ran, rest = "kubespray-fix+a", "k8s-v1.29.5:1cp:base:node:containers"
-    red = replace(cell("kube-vip", "kubespray fix/a (0123456789)"), id=f"{ran}:k8s-v1.29.5:1cp:kube-vip:vip:containers")
-    beside = grid(replace(made.matrix(red), left_out=(LeftOutCell(id=f"{ran}:{rest}", because="why"),)))
-    alone = grid(replace(made.matrix(), left_out=(LeftOutCell(id=f"{ran}:{rest}", because="why"),)))
+    left_out = LeftOutCell.of(made.cell("base", ref="kubespray@fix/a"), because="why")
+    red = replace(cell("kube-vip", "kubespray fix/a (0123456789)"), id=made.cell("kube-vip", ref="kubespray@fix/a").id)
+    beside = grid(replace(made.matrix(red), left_out=(left_out,)))
+    alone = grid(replace(made.matrix(), left_out=(left_out,)))
     assert beside.columns == (("kubespray fix/a (0123456789)",),)
     assert alone.columns == (("kubespray fix/a",),)
 

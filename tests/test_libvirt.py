@@ -12,7 +12,10 @@ from tests import made
 MACHINE = """<domain type='qemu'><name>spraylab-r1-s0-cp1</name>
 <description>spraylab.owner=r1 spraylab.pid=7 other=word</description>
 <devices><disk type='file' device='disk'><source file='{pool}/spraylab-r1-s0-cp1.img'/></disk>
-<disk type='file' device='disk'><source file='/elsewhere/somebodys.img'/></disk><disk device='cdrom'/></devices></domain>"""
+<disk type='file' device='disk'><source file='/elsewhere/somebodys.img'/><backingStore type='file'><source file='/pool/below.img'/>
+<backingStore type='file'><source file='/pool/lowest.img'/><backingStore/></backingStore></backingStore></disk>
+<disk device='cdrom'/></devices>
+<os><type>hvm</type><kernel>/pool/vmlinuz-1</kernel><initrd>/pool/initrd-1</initrd></os></domain>"""
 FOREIGN = "<domain><name>web</name><description>Source: Vagrantfile</description></domain>"
 
 
@@ -51,7 +54,8 @@ def test_a_machine_says_whose_it_is_and_one_of_somebody_else_is_nobodys() -> Non
     ours, other = Libvirt(start=Virsh(answers)).machines()
     assert ours.labels == {"spraylab.owner": "r1", "spraylab.pid": "7"}
     assert ours.disks == (Path("/pool/spraylab-r1-s0-cp1.img"), Path("/elsewhere/somebodys.img"))
-    assert (other.name, other.labels) == ("web", {})
+    assert [path.name for path in ours.boots] == ["vmlinuz-1", "initrd-1", "below.img", "lowest.img"]
+    assert (other.name, other.labels, other.boots) == ("web", {}, ())
 
 
 def test_a_machine_goes_with_its_disks_in_the_labs_pool_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,16 @@ def test_an_api_that_does_not_come_back_is_away_to_the_end() -> None:
 
 
 def test_no_samples_prove_nothing() -> None:
-    assert measure((), {}, from_s=100, to_s=101).back_s is None
+    nothing = measure((), {}, from_s=100, to_s=101)
+    assert (nothing.back_s, nothing.unseen_s) == (None, 1)
+
+
+def test_the_longest_time_without_a_sample_is_told_also_at_both_ends() -> None:
+    three = api(1, 1, 1)
+    assert near(measure(three, {}, from_s=100, to_s=120).unseen_s, 19.8)
+    assert near(measure(three, {}, from_s=93, to_s=100.3).unseen_s, 7.0)
+    assert near(measure((*three, Sample(at_s=105, yes=True)), {}, from_s=100, to_s=105.1).unseen_s, 4.8)
+    assert near(measure(api(*[1] * 30), {}, from_s=100, to_s=103).unseen_s, 0.1)
 
 
 def test_two_nodes_that_have_the_address_at_the_same_moment_are_two_holders() -> None:

@@ -9,10 +9,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import cachedir, stale
+from lab import cachedir, imagepool, libvirt, stale
 from lab.cli import main
 from lab.deadline import now_s
 from lab.errors import HostError
+from lab.libvirt import Libvirt, Machine
 
 DAY_NS = 86400 * 10**9
 
@@ -161,6 +162,63 @@ def test_what_a_killed_process_left_goes_at_any_age_and_that_of_a_living_one_sta
     assert [(one.kind, one.name) for one in entries] == [("go", ".go.0.part"), ("box", "box/.k.0.part")]
     assert stale.delete(entries) == entries
     assert [path.name for path in (tmp_path / "cache").rglob("*")] == ["box", ".k2.20.part"]
+
+
+@pytest.fixture
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The pool of machines: files of four ages, two of which a machine needs that is off; `young` was used today."""
+    place = tmp_path / "pool"
+    place.mkdir()
+    monkeypatch.setattr(libvirt, "POOL_FOLDER", place)
+    for name, days in (("artifacts-old.img", 15), ("artifacts-young.img", 0), ("artifacts-needed.img", 90), ("vmlinuz-needed", 90)):
+        (place / name).write_text("x" * 9000)
+        age(place / name, days=days)
+    base = str(place / "artifacts-needed.img").encode()
+    (place / "spraylab-r1-s0-cp1-lab.qcow2").write_bytes(
+        imagepool.QCOW2 + (3).to_bytes(4) + (24).to_bytes(8) + len(base).to_bytes(4) + bytes(4) + base
+    )
+    return place
+
+
+class Off(Libvirt):
+    """A libvirt with one machine, which is off."""
+
+    def machines(self) -> tuple[Machine, ...]:
+        return (Machine(name="off", labels={}, boots=(libvirt.POOL_FOLDER / "vmlinuz-needed",)),)
+
+
+def test_a_file_of_the_machines_pool_goes_when_it_is_old_and_nobody_stands_on_it(pool: Path) -> None:
+    make("box", "a", days=15)
+    entries = stale.look(days=14, machines=lambda: Off(uri="test"))
+    assert [(one.kind, one.name) for one in entries if not one.stays] == [("box", "box/a"), ("pool", str(pool / "artifacts-old.img"))]
+    assert [row.kind for row in stale.rows(entries)] == ["box", "pool"]
+    goes = [one for one in entries if one.folder == pool / "artifacts-old.img"]
+    assert stale.freed_bytes(goes) == on_disk(pool / "artifacts-old.img")
+    assert stale.delete(goes) == tuple(goes)
+    assert sorted(path.name for path in pool.iterdir()) == [
+        "artifacts-needed.img",
+        "artifacts-young.img",
+        "spraylab-r1-s0-cp1-lab.qcow2",
+        "vmlinuz-needed",
+    ]
+
+
+def test_a_file_of_the_pool_that_is_asked_for_after_it_was_seen_stays(pool: Path, tmp_path: Path) -> None:
+    goes = [one for one in stale.look(days=14, machines=lambda: Off(uri="test")) if not one.stays]
+    assert imagepool.put(tmp_path / "nowhere", "artifacts-old.img", pool=pool).exists()
+    assert stale.delete(goes) == ()
+    assert (pool / "artifacts-old.img").exists()
+
+
+def test_without_an_answer_of_libvirt_nothing_of_the_pool_goes(pool: Path) -> None:
+    entries = stale.look(days=14, machines=lambda: None)
+    assert {one.folder.name: one.stays.partition(",")[0] for one in entries} == {
+        "artifacts-needed.img": "libvirt does not answer",
+        "artifacts-old.img": "libvirt does not answer",
+        "artifacts-young.img": stale.USED,
+        "vmlinuz-needed": "libvirt does not answer",
+    }
+    assert {one.folder.parent for one in entries} == {pool}
 
 
 def test_links_to_elsewhere_are_not_followed(tmp_path: Path) -> None:

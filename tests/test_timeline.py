@@ -77,6 +77,15 @@ def test_the_vip_the_lease_and_the_listeners_hold_from_one_sample_to_the_next() 
     assert spans(timeline, "port 10259 on cp1") == [("nobody", 15, 55, "no"), ("kube-scheduler", 55, 55, "yes")]
 
 
+def test_the_ports_are_those_of_the_cell() -> None:
+    listens = 'LISTEN 0 4096 *:8443 *:* users:(("kube-apiserver",pid=1,fd=3))'
+    told = [Line(at_s=0, kind="cell", cell=CELL), sample(5, listeners=listens), sample(7, listeners=listens)]
+    made = build(told, vip=VIP, init_tasks={INIT}, api_port=8443)
+    assert made is not None
+    assert [one.name for one in made.rows if one.name.startswith("port")] == ["port 8443 on cp1", "port 10257 on cp1", "port 10259 on cp1"]
+    assert spans(made, "port 8443 on cp1") == [("kube-apiserver", 5, 7, "yes")]
+
+
 def test_a_vip_that_moves_is_seen_on_both_nodes() -> None:
     mine, none = f"2: eth0 inet {VIP}/32", "2: eth0 inet 10.231.0.11/24"
     told = [sample(1, "cp1", addresses=mine), sample(1, "cp2", addresses=none), sample(5, "cp1", addresses=none)]

@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from lab import access, box, boxes, emulation, fidelity, labdisk, machines, nodeimage, slots, vagrantfile
+from lab import access, box, boxes, cachedir, emulation, fidelity, labdisk, machines, nodeimage, slots, vagrantfile
 from lab.access import Access
 from lab.command import run, ssh
 from lab.deadline import heed, now_s
@@ -71,8 +70,8 @@ class Vagrant:
         built = box.ensure(say=say)
         emulation.probe(built)
         POOL_FOLDER.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=POOL_FOLDER, prefix=".box-") as folder:
-            vagrantfile.add_box(wanted, version=built.version, catalog=lambda: str(box.catalog(built, Path(folder))))
+        with cachedir.aside(POOL_FOLDER / "box") as folder:
+            vagrantfile.add_box(wanted, version=built.version, catalog=lambda: str(box.catalog(built, folder)))
 
     @staticmethod
     def has_kernel(_option: str, *, module: str) -> bool:

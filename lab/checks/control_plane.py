@@ -3,15 +3,11 @@
 import json
 from functools import partial
 
-from lab.check import Answer, Check, Scope, Target, always, without_vip
-from lab.plan import has_network
+from lab.alike import etcdctl, without_network
+from lab.check import Answer, Check, Target, always, without_vip
 
 STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 READY = '{.status.conditions[?(@.type=="Ready")].status}'
-
-
-def _without_network(scope: Scope) -> str:
-    return "" if has_network(scope.cell, scope.on) else "no network in this cell: without a CNI no node becomes Ready"
 
 
 def _static_pod(name: str, target: Target) -> Answer:
@@ -19,7 +15,7 @@ def _static_pod(name: str, target: Target) -> Answer:
     done = target.run("crictl ps -a --output json --name %s", f"^{name}$")
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    containers = json.loads(done.text)["containers"]
+    containers = json.loads(done.out)["containers"]
     running = [one for one in containers if one["state"] == "CONTAINER_RUNNING"]
     attempts = [one["metadata"]["attempt"] for one in running]
     told = f"{len(running)} running, attempt {', '.join(map(str, attempts))}" if running else f"none of {len(containers)} containers runs"
@@ -28,23 +24,18 @@ def _static_pod(name: str, target: Target) -> Answer:
 
 def _kubelet(target: Target) -> Answer:
     runs = target.service_runs("kubelet")
-    restarts = target.run("systemctl show kubelet --value -p NRestarts").text
+    restarts = target.run("systemctl show kubelet --value -p NRestarts").out
     return Answer(ok=runs, said=f"{'runs' if runs else 'does not run'}, {restarts} restarts", state=restarts)
 
 
 def _etcd(target: Target) -> Answer:
-    folder, name = "/etc/ssl/etcd/ssl", f"admin-{target.node.name}"
-    keys = f"--cacert {folder}/ca.pem --cert {folder}/{name}.pem --key {folder}/{name}-key.pem"
-    if target.scope.cell.ref.source == "kind":  # a static pod of kubeadm's
-        folder, name = f"{target.scope.certificates}/etcd", "healthcheck-client"
-        keys = f"--cacert {folder}/ca.crt --cert {folder}/{name}.crt --key {folder}/{name}.key"
-    done = target.run(f"etcdctl --endpoints https://{target.node.address}:2379 {keys} endpoint health")
+    done = etcdctl(target, "endpoint health", node=target.node, members=(target.node,))
     return Answer(ok=done.rc == 0 and "is healthy" in done.text, said=done.text)
 
 
 def _ready(target: Target) -> Answer:
     done = target.kubectl("get node %s -o jsonpath=%s", target.node.name, READY)
-    return Answer(ok=done.rc == 0 and done.text == "True", said=f"Ready is {done.text or 'not said'}")
+    return Answer(ok=done.rc == 0 and done.out == "True", said=f"Ready is {done.text or 'not said'}")
 
 
 def _version(target: Target) -> Answer:
@@ -54,7 +45,7 @@ def _version(target: Target) -> Answer:
     server = target.kubectl("get --raw /version")
     if kubelet.rc != 0 or server.rc != 0:
         return Answer(ok=None, said=kubelet.text if kubelet.rc else server.text)
-    found = {"kubelet": kubelet.text, "the API server": str(json.loads(server.text)["gitVersion"])}
+    found = {"kubelet": kubelet.out, "the API server": str(json.loads(server.out)["gitVersion"])}
     same = set(found.values()) == {wanted}
     said = ", ".join(f"{name} is {version}" for name, version in found.items())
     return Answer(ok=same, said=said if same else f"{said}; wanted: {wanted}")
@@ -62,7 +53,7 @@ def _version(target: Target) -> Answer:
 
 def _members(target: Target) -> Answer:
     done = target.kubectl("get nodes -o name")
-    found = {line.removeprefix("node/") for line in done.text.splitlines()}
+    found = {line.removeprefix("node/") for line in done.out.splitlines()}
     wanted = {node.name for node in target.site.members}
     said = f"the cluster has {', '.join(sorted(found)) or 'no node'}"
     said += f"; wanted: {', '.join(sorted(wanted))}" if found != wanted else ""
@@ -78,5 +69,5 @@ CHECKS = (
     Check(name="kube-vip", on="control-plane", lacks=without_vip, look=partial(_static_pod, "kube-vip")),
     Check(name="every node is a member", on="control-plane", lacks=always, look=_members),
     Check(name="Kubernetes in the version of the stage", on="member", lacks=always, look=_version),
-    Check(name="node Ready", on="member", lacks=_without_network, look=_ready),
+    Check(name="node Ready", on="member", lacks=without_network, look=_ready),
 )

@@ -3,10 +3,11 @@
 import re
 
 from lab.check import Answer, Check, Target, always
+from lab.listeners import ETCD, ETCD_PEERS, KUBELET, in_question
 
 PROCESSES = ("kubelet", "etcd", "containerd-shim")  # every container has a shim; the kernel keeps 15 characters of a name
 FOLDERS = ("/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet", "/etc/cni/net.d")
-PORTS = (2379, 2380, 10250, 10257, 10259)  # etcd, kubelet, controller-manager, scheduler; the API's is the cell's
+PORTS = (ETCD, ETCD_PEERS, KUBELET)  # beside those of its static pods, whose API server's is the cell's
 INTERFACES = re.compile(r"^\d+: (cilium_\w+|lxc\w+|kube-ipvs0|nodelocaldns)", re.MULTILINE)  # cni0 is of the lab's own network
 _PORT = re.compile(r":(\d+)$")
 
@@ -15,7 +16,7 @@ def _processes(target: Target) -> Answer:
     done = target.run("ps -eo comm=")
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    left = sorted({line.strip() for line in done.text.splitlines()} & {name[:15] for name in PROCESSES})
+    left = sorted({line.strip() for line in done.out.splitlines()} & {name[:15] for name in PROCESSES})
     return Answer(ok=not left, said=f"still running: {', '.join(left)}" if left else "no kubelet, no etcd and no container runs")
 
 
@@ -24,7 +25,7 @@ def _folders(target: Target) -> Answer:
     done = target.run("sh -c %s", script)
     if done.rc != 0:
         return Answer(ok=None, said=done.text or f"find ended with {done.rc}")
-    left = done.text.splitlines()
+    left = done.out.splitlines()
     return Answer(ok=not left, said=f"{len(left)} file(s) are left, such as {left[0]}" if left else f"no file in {', '.join(FOLDERS)}")
 
 
@@ -32,9 +33,9 @@ def _ports(target: Target) -> Answer:
     done = target.run("ss -Hltn")
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    local = (line.split()[3] for line in done.text.splitlines() if len(line.split()) > 3)
+    local = (line.split()[3] for line in done.out.splitlines() if len(line.split()) > 3)
     there = {int(found[1]) for address in local if (found := _PORT.search(address))}
-    left = sorted(there & {target.site.api_port, *PORTS})
+    left = sorted(there & {*in_question(target.site.api_port), *PORTS})
     return Answer(ok=not left, said=f"somebody listens on {', '.join(map(str, left))}" if left else "nobody listens where the cluster did")
 
 
@@ -42,7 +43,7 @@ def _interfaces(target: Target) -> Answer:
     done = target.run("ip -o link")
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    left = INTERFACES.findall(done.text)
+    left = INTERFACES.findall(done.out)
     return Answer(ok=not left, said=f"left over: {', '.join(left)}" if left else "no interface of a network plugin or of kube-proxy")
 
 

@@ -2,11 +2,11 @@
 
 import ipaddress
 import json
-import re
 from functools import partial
 
 from lab import echo, ranges
-from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target
+from lab.alike import macs, without_metallb
+from lab.check import PODS_SETTLE_S, Answer, Check, Target
 from lab.deadline import ticks_s, until
 from lab.echo import ECHO, POLICIES
 from lab.preflight import pool_texts
@@ -15,11 +15,6 @@ RELEASED = f"{echo.NAME}-released"
 ADDRESS = "{.status.loadBalancer.ingress[0].ip}"
 ADDRESS_LIMIT_S = 10.0  # until a Service has an address; MetalLB needs 1 to 4 s
 RELEASE_LIMIT_S = 10.0  # until nobody answers ARP for a deleted Service
-_MAC = re.compile(r"\[([0-9A-Fa-f:]{17})\]")
-
-
-def _without_metallb(scope: Scope) -> str:
-    return "" if "metallb" in scope.on else "metallb is off: nobody is meant to give addresses to Services"
 
 
 def _through(policy: str, target: Target) -> Answer:
@@ -31,11 +26,11 @@ def _through(policy: str, target: Target) -> Answer:
     if not ranges.holding(map(ranges.parse, pools), address):
         return Answer(ok=False, said=f"{address} is of no pool: {', '.join(pools) or 'there is none'}", state=address)
     body = target.get(f"http://{address}/")
-    if body.rc != 0 or not body.text.startswith(f"{echo.NAME}-"):
+    if body.rc != 0 or not body.out.startswith(f"{echo.NAME}-"):
         return Answer(ok=False, said=f"http://{address}/ says {body.text or 'nothing'}", state=address)
-    macs = _macs(target, address)
-    said = f"{address} answers HTTP; ARP for it is answered by {', '.join(macs) or 'nobody'}"
-    return Answer(ok=len(macs) == 1, said=said, state=address)
+    found = _macs(target, address)
+    said = f"{address} answers HTTP; ARP for it is answered by {', '.join(found) or 'nobody'}"
+    return Answer(ok=len(found) == 1, said=said, state=address)
 
 
 def _released(target: Target) -> Answer:
@@ -58,8 +53,7 @@ def _released(target: Target) -> Answer:
 
 
 def _macs(target: Target, address: str) -> tuple[str, ...]:
-    done = target.run(f"arping -b -c 2 -w {2 * target.site.pace:.0f} -I {target.node.interface} %s", address)
-    return tuple(sorted({mac.lower() for mac in _MAC.findall(done.text)}))
+    return macs(target, address, asks=2, limit_s=2)
 
 
 def _is_address(text: str) -> bool:
@@ -75,12 +69,12 @@ CHECKS = (
         Check(
             name=f"LoadBalancer Service, externalTrafficPolicy {policy}",
             on="client",
-            lacks=_without_metallb,
+            lacks=without_metallb,
             look=partial(_through, policy),
             uses=ECHO,
             settle_s=PODS_SETTLE_S,
         )
         for policy in POLICIES
     ),
-    Check(name="address of a deleted Service is released", on="client", lacks=_without_metallb, look=_released, uses=ECHO),
+    Check(name="address of a deleted Service is released", on="client", lacks=without_metallb, look=_released, uses=ECHO),
 )

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from lab import echo
-from lab.check import Answer, Check, Scope, Target
+from lab.alike import without_metallb
+from lab.check import Answer, Check, Target
 from lab.echo import ECHO, LABEL
 
 USERS = "kubectl"  # how the name of a program begins that writes for a person
-
-
-def _without_metallb(scope: Scope) -> str:
-    return "" if "metallb" in scope.on else "metallb is off: nobody is meant to give addresses to Services"
 
 
 def _look(target: Target) -> Answer:
@@ -20,7 +17,7 @@ def _look(target: Target) -> Answer:
     done = target.kubectl("-n %s get services -l %s -o json --show-managed-fields", echo.NAMESPACE, LABEL)
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    given = [(service, address) for service in json.loads(done.text)["items"] for address in _addresses(service)]
+    given = [(service, address) for service in json.loads(done.out)["items"] for address in _addresses(service)]
     wrong = [said for service, address in given for said in _wrong(service, address, target)]
     writers = sorted({name for service, _ in given for name in _writers(service)})
     said = "; ".join(wrong) or f"{len(given)} of them have an address, all from {_names(writers)}"
@@ -51,4 +48,4 @@ def _names(names: list[str]) -> str:
     return " and ".join(names) or "nobody"
 
 
-CHECKS = (Check(name="LoadBalancer Services have one owner", on="client", lacks=_without_metallb, look=_look, uses=ECHO),)
+CHECKS = (Check(name="LoadBalancer Services have one owner", on="client", lacks=without_metallb, look=_look, uses=ECHO),)

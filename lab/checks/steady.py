@@ -6,27 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab import echo
-from lab.check import PODS_SETTLE_S, Answer, Check, Scope, Target, one_holder, without_vip
+from lab.alike import without_metallb, without_network
+from lab.check import PODS_SETTLE_S, Answer, Check, Target, one_holder, without_vip
 from lab.echo import ECHO, LABEL
-from lab.plan import has_network
 
 WINDOW_S = 30.0  # six of kube-vip's lease times, and three turns of kubelet's back-off
 LEASE = "plndr-cp-lock"
-
-
-def _without_metallb(scope: Scope) -> str:
-    return "" if "metallb" in scope.on else "metallb is off: no controller writes to Services"
-
-
-def _without_network(scope: Scope) -> str:
-    return "" if has_network(scope.cell, scope.on) else "no network in this cell: pods that need one never become Ready"
 
 
 def _lease(target: Target) -> Answer:
     done = target.kubectl("-n kube-system get lease %s -o json", LEASE)
     if done.rc != 0:
         return Answer(ok=False, said=done.text)
-    spec = json.loads(done.text)["spec"]
+    spec = json.loads(done.out)["spec"]
     holder, changes = spec.get("holderIdentity", ""), spec.get("leaseTransitions", 0)
     said = f"{holder or 'nobody'} holds it"
     return Answer(ok=bool(holder), said=said, state=f"{holder} after {changes} changes of hands")
@@ -37,7 +29,7 @@ def _services(target: Target) -> Answer:
     done = target.kubectl("-n %s get services -l %s -o json", echo.NAMESPACE, LABEL)
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    found = [one for one in json.loads(done.text)["items"] if one["spec"]["type"] == "LoadBalancer"]
+    found = [one for one in json.loads(done.out)["items"] if one["spec"]["type"] == "LoadBalancer"]
     given = [one for one in found if one["status"].get("loadBalancer", {}).get("ingress")]
     versions = " ".join(f"{one['metadata']['name']}@{one['metadata']['resourceVersion']}" for one in found)
     return Answer(ok=bool(found) and len(given) == len(found), said=f"{len(given)} of {len(found)} have an address", state=versions)
@@ -48,7 +40,7 @@ def _pods(target: Target) -> Answer:
     done = target.kubectl("get pods,deployments,daemonsets -A -l %s -o json", LABEL.replace("=", "!="))
     if done.rc != 0:
         return Answer(ok=None, said=done.text)
-    items = json.loads(done.text)["items"]
+    items = json.loads(done.out)["items"]
     listed = [(one, one["status"].get("containerStatuses", [])) for one in items if one.get("kind", "Pod") == "Pod" and not _over(one)]
     waiting = sorted(
         f"{_name(pod)} ({pod['status'].get('phase', '?')})" for pod, its in listed if not its or not all(c["ready"] for c in its)
@@ -105,12 +97,12 @@ CHECKS = (
     Check(name="the VIP does not move", on="client", lacks=without_vip, look=one_holder, apart_s=WINDOW_S),
     Check(name="the lease of the VIP does not change hands", on="client", lacks=without_vip, look=_lease, apart_s=WINDOW_S),
     Check(
-        name="no reconcile loop", on="client", lacks=_without_metallb, look=_services, uses=ECHO, apart_s=WINDOW_S, settle_s=PODS_SETTLE_S
+        name="no reconcile loop", on="client", lacks=without_metallb, look=_services, uses=ECHO, apart_s=WINDOW_S, settle_s=PODS_SETTLE_S
     ),
     Check(
         name="every pod is Ready and none restarts",
         on="client",
-        lacks=_without_network,
+        lacks=without_network,
         look=_pods,
         apart_s=WINDOW_S,
         settle_s=PODS_SETTLE_S,

@@ -2,18 +2,16 @@
 
 import re
 
+from lab.alike import macs
 from lab.check import ANSWER_S, Answer, Check, Target, one_holder, without_vip
 
 PREFIX = 32  # kube_vip_cidr of every release
-_MAC = re.compile(r"\[([0-9A-Fa-f:]{17})\]")
 
 
 def _one_mac(target: Target) -> Answer:
     vip = target.site.slot.vip
-    # -b: after a reply it would ask the replier alone
-    done = target.run(f"arping -b -c 3 -w {4 * target.site.pace:.0f} -I {target.node.interface} %s", vip)
-    macs = sorted({mac.lower() for mac in _MAC.findall(done.text)})
-    return Answer(ok=len(macs) == 1, said=f"ARP for {vip} is answered by {', '.join(macs) or 'nobody'}", state=" ".join(macs))
+    found = macs(target, vip, asks=3, limit_s=4)
+    return Answer(ok=len(found) == 1, said=f"ARP for {vip} is answered by {', '.join(found) or 'nobody'}", state=" ".join(found))
 
 
 def _certificate(target: Target) -> Answer:
@@ -30,7 +28,7 @@ def _certificate(target: Target) -> Answer:
 def _prefix(target: Target) -> Answer:
     """Where several hold the VIP, another check says so."""
     vip, wanted = target.site.slot.vip, str(target.variables.get("kube_vip_cidr", PREFIX))
-    there = [target.run("ip -o -4 addr show to %s/32", vip, node=node).text for node in target.site.control_planes]
+    there = [target.run("ip -o -4 addr show to %s/32", vip, node=node).out for node in target.site.control_planes]
     found = sorted({match[1] for text in there for match in re.finditer(rf"inet {re.escape(vip)}/(\d+)", text)})
     said = f"{vip} has the prefix {' and '.join(found) or 'of nobody'}; kube_vip_cidr is {wanted}"
     return Answer(ok=found == [wanted], said=said)

@@ -1,7 +1,7 @@
 """Runs on a node, not in the lab: what it sees of a virtual IP every 100 ms, one line of JSON each, until it is ended.
 
-    sampler.py api FILE LIMIT_S VIP INTERFACE ANSWER_S    a client: does the API answer there in that time, and which MACs answer ARP for it
-    sampler.py address FILE LIMIT_S VIP                   a control plane: does this node have that address
+    sampler.py api FILE LIMIT_S VIP INTERFACE ANSWER_S PORT    a client: does the API answer there in that time, who answers ARP for it
+    sampler.py address FILE LIMIT_S VIP                        a control plane: does this node have that address
 
 A line is [Unix time at which the sample began, yes or no, MACs heard until then since the line before].
 """
@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 
 EVERY_S = 0.1
-PORT = 6443
 ETH_P_ARP, REPLY, REQUEST = 0x0806, 2, 1
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 # Asking from a MAC and an address of nobody (RFC 5227) leaves the caches of this client and of the nodes alone: what is measured is
@@ -35,7 +34,7 @@ def main() -> None:
         if what == "address":
             every(end_s, lambda: out.write(json.dumps([time.time(), has(vip), []]) + "\n"))
             return
-        heard, answer_s = Heard(vip, sys.argv[5]), float(sys.argv[6])
+        heard, answer_s, port = Heard(vip, sys.argv[5]), float(sys.argv[6]), int(sys.argv[7])
         writing = threading.Lock()
 
         def ask() -> None:
@@ -43,7 +42,7 @@ def main() -> None:
             macs = heard.ask()
 
             def answer() -> None:
-                yes = answers(vip, answer_s)
+                yes = answers(vip, port, answer_s)
                 with writing:
                     out.write(json.dumps([at_s, yes, macs]) + "\n")
 
@@ -68,13 +67,13 @@ def has(address: str) -> bool:
     return any(line == f"|-- {address}" and "host LOCAL" in below for line, below in itertools.pairwise(lines))
 
 
-def answers(vip: str, limit_s: float) -> bool:
-    """Whether /livez at `vip` says ok, over a connection of its own, each step within `limit_s`."""
+def answers(vip: str, port: int, limit_s: float) -> bool:
+    """Whether /livez at that port of `vip` says ok, over a connection of its own, each step within `limit_s`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     said = b""
     try:
-        with socket.create_connection((vip, PORT), timeout=limit_s) as plain, context.wrap_socket(plain) as wrapped:
+        with socket.create_connection((vip, port), timeout=limit_s) as plain, context.wrap_socket(plain) as wrapped:
             wrapped.sendall(b"GET /livez HTTP/1.0\r\nHost: vip\r\n\r\n")
             while piece := wrapped.recv(4096):
                 said += piece

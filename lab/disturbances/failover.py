@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from lab import outage
+from lab.alike import etcdctl
 from lab.bed import Power
-from lab.check import Answer, Scope, Target, without_vip
+from lab.check import Answer, Said, Scope, Target, without_vip
 from lab.deadline import pausing, until
 from lab.disturbance import Disturbance
 from lab.errors import CheckError
@@ -29,6 +30,7 @@ LEAD_S = 1.0  # of samples before anything breaks
 WATCH_S = 15.0  # at least, before it is mended: kube-vip's lease of 5 s runs out, and a second holder would show
 BACK_LIMIT_S = 90.0  # until the API must answer through the VIP again
 WHOLE_LIMIT_S = 180.0  # until the cluster must be as before; kubelet may wait 40 s before it starts a container for the fourth time
+UNSEEN_S = 1.0  # between two samples, of which there are ten in it: what was for longer than that nobody saw
 CLOCK = "date +%s.%N"
 
 
@@ -45,7 +47,8 @@ class Way:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failover:
     """What one loss of the holder gave. `led`: whether it led etcd, None where nobody told; `seen`: until it was mended; `after`: from
-    then on; `holder`: who held the VIP just before; `whole`: what the cluster said at the end, empty when it is as it was."""
+    then on; `holder`: who held the VIP just before; `whole`: what the cluster said at the end, empty when it is as it was; `missed`: why
+    the samples do not tell what happened, empty when they do."""
 
     lost: str
     led: bool | None
@@ -54,6 +57,7 @@ class Failover:
     after: outage.Outage
     mended_s: float
     whole: str
+    missed: str = ""
 
 
 def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
@@ -63,6 +67,8 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
         return f"the VIP is on {' and '.join(holders) or 'no node'} before anything is broken"
     lost = next(node for node in target.site.control_planes if node.name == holders[0])
     ready, leader, pace, pause = _ready(target), _etcd_leader(target), target.site.pace, pausing(target.stop)
+    if ready.rc != 0:
+        raise RuntimeError(f"which nodes are Ready is not told before anything is broken: {ready.text}")
     with _sampling(target) as sampled:
         pause(LEAD_S)
         from_s = _clock(target)
@@ -76,14 +82,15 @@ def fail_over(way: Way, target: Target, power: Power | None) -> Failover | str:
             way.mends(target, lost, power)
         if way.needs_power:
             _start_sampler(target, lost, "address")
-        whole = until(lambda: _unwell(target, ready), lambda why: not why, limit_s=WHOLE_LIMIT_S * pace)
+        whole = until(lambda: _unwell(target, ready.out), lambda why: not why, limit_s=WHOLE_LIMIT_S * pace)
         pause(LEAD_S)
         end_s = _clock(target)
         client, nodes = sampled()
     seen = outage.measure(client, nodes, from_s=from_s, to_s=to_s)
     after = outage.measure(client, nodes, from_s=to_s, to_s=end_s)
     led = leader == lost.name if leader else None
-    return Failover(lost=lost.name, led=led, holder=holder, seen=seen, after=after, mended_s=end_s - to_s, whole=whole)
+    missed = _missed(seen, after, pace=pace)
+    return Failover(lost=lost.name, led=led, holder=holder, seen=seen, after=after, mended_s=end_s - to_s, whole=whole, missed=missed)
 
 
 def _act(way: Way, target: Target, power: Power | None) -> Answer:
@@ -91,8 +98,8 @@ def _act(way: Way, target: Target, power: Power | None) -> Answer:
     if isinstance(found, str):
         return Answer(ok=False, said=found)
     seen, after = found.seen, found.after
-    if not seen.samples:
-        return Answer(ok=None, said="the sampler of the client saw nothing")
+    if found.missed and not found.whole:
+        return Answer(ok=None, said=f"{found.lost} held the VIP; {way.name}: {found.missed}")
     back = "never stopped answering" if not seen.gaps else f"did not answer for {seen.without_s:.1f} s"
     if seen.back_s is None:
         back = f"did not answer again within {seen.without_s:.0f} s"
@@ -123,43 +130,50 @@ def _holders(target: Target, *, but: Node | None = None) -> tuple[str, ...]:
     return target.holders(node for node in target.site.control_planes if node is not but)
 
 
-def _ready(target: Target) -> str:
-    """Every node and whether it is Ready, as the first control plane that answers says."""
-    path = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'
-    return target.run(
-        "kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o jsonpath=%s", path, node=target.site.control_planes[0]
-    ).text
+def _missed(seen: outage.Outage, after: outage.Outage, *, pace: float) -> str:
+    """Why the samples do not tell what happened; empty when they do. An API that nobody reaches at a VIP that nobody has is told."""
+    unseen_s = max(seen.unseen_s, after.unseen_s)
+    if not seen.samples or unseen_s > UNSEEN_S * pace:
+        return f"the sampler of the client saw nothing for {unseen_s:.1f} s"
+    return "" if seen.holders or seen.back_s is None else "the API answered through the VIP, which no sampler saw on its node"
+
+
+def _ready(target: Target) -> Said:
+    """Every node and whether it is Ready, as the API server of the first control plane says."""
+    return target.kubectl(
+        "get nodes -o jsonpath=%s", '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'
+    )
 
 
 def _etcd_leader(target: Target) -> str:
     """The control plane whose member of etcd leads; empty where nobody told. Without a leader no lease can be taken."""
-    nodes, folder = target.site.control_planes, "/etc/ssl/etcd/ssl"
-    keys = f"--cacert {folder}/ca.pem --cert {folder}/admin-{nodes[0].name}.pem --key {folder}/admin-{nodes[0].name}-key.pem"
-    endpoints = {f"https://{node.address}:2379": node.name for node in nodes}
-    done = target.run(f"etcdctl --endpoints {','.join(endpoints)} {keys} endpoint status -w json", node=nodes[0])
+    nodes = target.site.control_planes
+    done = etcdctl(target, "endpoint status -w json", node=nodes[0], members=nodes)
     if done.rc != 0:
         return ""
-    members = [(endpoints[one["Endpoint"]], one["Status"]) for one in json.loads(done.text)]
-    return next((name for name, status in members if status["leader"] == status["header"]["member_id"]), "")
+    leaders = [one["Endpoint"] for one in json.loads(done.out) if one["Status"]["leader"] == one["Status"]["header"]["member_id"]]
+    return next((node.name for node in nodes for endpoint in leaders if f"//{node.address}:" in endpoint), "")
 
 
 def _unwell(target: Target, ready: str) -> str:
-    """Why the cluster is not as it was before; empty when it is. ready: what `_ready` said then."""
+    """Why the cluster is not as it was before, or does not tell; empty when it is. ready: what `_ready` said then."""
     holders = _holders(target)
     if len(holders) != 1:
         return f"the VIP is on {' and '.join(holders) or 'no node'}"
     for node in target.site.control_planes:
         if not (answer := target.livez(node.address)).ok:
             return answer.said
-        if not target.run("crictl ps -q --name %s", "^kube-vip$", node=node).text:
-            return f"kube-vip does not run on {node.name}"
+        running = target.run("crictl ps -q --name %s", "^kube-vip$", node=node)
+        if running.rc != 0 or not running.out:
+            return f"kube-vip does not run on {node.name}" + (f", or crictl does not tell: {running.text}" if running.rc else "")
         if target.run("systemctl is-active kubelet", node=node).rc != 0:
             return f"kubelet does not run on {node.name}"
-    return "" if (now := _ready(target)) == ready else f"nodes were Ready before as {ready}, now as {now}"
+    now = _ready(target)
+    return "" if now.rc == 0 and now.out == ready else f"nodes were Ready before as {ready}, now as {now.text}"
 
 
 def _clock(target: Target) -> float:
-    return float(target.run(CLOCK).text)
+    return float(target.run(CLOCK).out)
 
 
 @contextmanager
@@ -167,7 +181,7 @@ def _sampling(target: Target) -> Iterator[Callable[[], tuple[tuple[outage.Sample
     """Samplers on the client and every control plane while the block runs; what it gives tells the samples until then."""
     nodes = target.site.control_planes
     try:
-        _start_sampler(target, target.node, "api", target.node.interface, f"{ANSWER_S * target.site.pace:g}")
+        _start_sampler(target, target.node, "api", target.node.interface, f"{ANSWER_S * target.site.pace:g}", str(target.site.api_port))
         for node in nodes:
             _start_sampler(target, node, "address")
         yield lambda: (_samples(target, target.node), {node.name: _samples(target, node) for node in nodes})
@@ -188,7 +202,7 @@ def _start_sampler(target: Target, node: Node, what: str, *more: str) -> None:
 
 
 def _samples(target: Target, node: Node) -> tuple[outage.Sample, ...]:
-    return outage.read(target.run(f"cat {FOLDER}/samples", node=node).text)
+    return outage.read(target.run(f"cat {FOLDER}/samples", node=node).out)
 
 
 def _power(_: Target, node: Node, power: Power | None, *, on: bool) -> None:

@@ -16,6 +16,7 @@ from lab.grid import SYMBOL, Entry, Grid, counts, entries, grid, notes, predicte
 from lab.journal import Line
 from lab.matrix import CellResult, Matrix, ports_verdict, reason
 from lab.model import CheckResult, Outcome, StageRun
+from lab.signature import Context
 
 FILE = "matrix.html"
 PARTS = Path(__file__).parent.parent / "data" / "report"
@@ -175,10 +176,10 @@ def _pictures(matrix: Matrix, folder: Path) -> Mapping[str, str]:
 
 def _draw(cell: Path, lines: list[Line], init_tasks: Collection[str]) -> None:
     try:
-        vip = evidence.read(cell / "evidence")[1].vip
+        place = evidence.read(cell / "evidence")[1]
     except ScenarioError:
-        vip = ""  # no evidence was taken: the lab broke before
-    drawn = timeline.build(lines, vip=vip, init_tasks=init_tasks)
+        place = Context(vip="", nodes=())  # no evidence was taken: the lab broke before
+    drawn = timeline.build(lines, vip=place.vip, init_tasks=init_tasks, api_port=place.port)
     if drawn and cell.is_dir():
         (cell / picture.FILE).write_text(picture.svg(drawn), errors="replace")
 

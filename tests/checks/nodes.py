@@ -13,13 +13,14 @@ from tests import made
 @dataclass
 class Nodes:
     """`says`: words of a command -> exit code and output, the first that fits; `addresses`: node -> of its interface; `services`: that
-    run; `files`: path -> text."""
+    run; `files`: path -> text; `complain`: what every command says on stderr beside its answer."""
 
     says: dict[str, tuple[int, str]]
     addresses: dict[str, list[str]] = field(default_factory=dict)
     services: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    complain: str = ""
 
     def host(self, name: str) -> object:
         """The host of one node."""
@@ -35,7 +36,7 @@ class Nodes:
         self.asked.append(line)
         words = next(words for words in self.says if f" {words} " in f" {line} ".replace("'", " "))
         rc, stdout = self.says[words]
-        return SimpleNamespace(rc=rc, stdout=stdout, stderr="")
+        return SimpleNamespace(rc=rc, stdout=stdout, stderr=self.complain)
 
 
 def look(

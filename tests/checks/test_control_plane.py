@@ -133,6 +133,19 @@ def test_a_check_is_left_out_where_the_cell_cannot_have_what_it_asks(on: tuple[s
     assert {one.name for one in CHECKS if one.lacks(scope)} == left
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("kube-apiserver", {"crictl": (0, RUNNING)}),
+        ("API on the node's address", {"curl": (0, "ok")}),
+        ("every node is a member", {"kubectl": (0, "node/cp1")}),
+        ("node Ready", {"kubectl": (0, "True")}),
+    ],
+)
+def test_a_warning_beside_an_answer_is_no_part_of_it(tmp_path: Path, name: str, says: dict[str, tuple[int, str]]) -> None:
+    assert ask(tmp_path, name, Nodes(says, complain='time="2026" level=warning msg="config is deprecated"')).ok is True
+
+
 def test_a_healthy_word_of_a_failed_command_is_not_health(tmp_path: Path) -> None:
     assert ask(tmp_path, "etcd", Nodes({"etcdctl": (1, "one is healthy, another is not")})).ok is False
     assert ask(tmp_path, "API on the node's address", Nodes({"curl": (52, "ok")})).ok is False

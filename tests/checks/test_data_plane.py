@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.check import Answer, Scope
-from lab.checks.data_plane import CHECKS
+from lab.checks.data_plane import CHECKS, RULES, TABLES
+from lab.command import run
 from tests import made
 from tests.checks.nodes import Nodes, look
 
@@ -20,6 +21,7 @@ KubeProxyReplacement:    {mode}   [eth0   10.231.0.10 fe80::d05e:1dff:fe3b:4c41 
 Cilium:                  Ok   1.15.4
 """
 CHAINS = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-MARK-MASQ - [0:0]\n:CILIUM_POST_nat - [0:0]\n{more}COMMIT\n"
+CLEAN = {"iptables-save": (0, "*nat\nCOMMIT\n"), "link": (0, "1: lo: <LOOPBACK,UP>"), "nft": (0, "table ip filter")}
 AGENT = json.dumps({"items": [{"metadata": {"name": "cilium-x"}, "spec": {"nodeName": "cp1"}}]})
 
 
@@ -97,13 +99,66 @@ def test_no_kube_proxy_runs_beside_cilium(tmp_path: Path, text: str, ok: bool) -
     [("", True, "none"), (":KUBE-SVC-NPX46M4PTMTKRN6Y - [0:0]\n:KUBE-SEP-5JK - [0:0]\n", False, "2 on cp1")],
 )
 def test_chains_of_kube_proxy_are_counted_on_every_member(tmp_path: Path, more: str, ok: bool, said: str) -> None:
-    answer = ask(tmp_path, "no chains of kube-proxy beside Cilium", {"iptables-save": (0, CHAINS.format(more=more))})
+    answer = ask(tmp_path, "no chains of kube-proxy beside Cilium", {**CLEAN, "iptables-save": (0, CHAINS.format(more=more))})
     assert (answer.ok, answer.said) == (ok, f"chains of kube-proxy: {said}")
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "said"),
+    [
+        ("link", "3: kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN", "kube-ipvs0 on cp1"),
+        ("nft", "table ip filter\ntable ip kube-proxy\ntable ip6 kube-proxy", "table ip kube-proxy on cp1, table ip6 kube-proxy on cp1"),
+    ],
+)
+def test_what_kube_proxy_leaves_of_its_other_modes_is_seen(tmp_path: Path, words: str, text: str, said: str) -> None:
+    answer = ask(tmp_path, "no chains of kube-proxy beside Cilium", {**CLEAN, words: (0, text)})
+    assert (answer.ok, answer.said) == (False, f"chains of kube-proxy: {said}")
+
+
+@pytest.mark.parametrize(("words", "rc"), [("iptables-save", 127), ("link", 1), ("nft", 1)])
+def test_a_node_that_cannot_tell_what_kube_proxy_left_is_unknown(tmp_path: Path, words: str, rc: int) -> None:
+    answer = ask(tmp_path, "no chains of kube-proxy beside Cilium", {**CLEAN, words: (rc, "")})
+    assert (answer.ok, answer.said) == (None, f"cp1: it ended with {rc}")
+
+
+@pytest.mark.parametrize(
+    ("there", "rc", "out"),
+    [
+        ({}, 127, ""),
+        ({"iptables-save": "echo new"}, 0, "new\n"),
+        ({"iptables-save": "exit 4", "iptables-legacy-save": "echo old"}, 4, ""),
+        ({"iptables-save": "echo new", "iptables-legacy-save": "echo old", "grep": "exit 0"}, 0, "new\nold\n"),
+        ({"iptables-save": "echo new", "grep": "exit 0"}, 127, "new\n"),
+        ({"iptables-save": "echo new", "iptables-legacy-save": "echo old", "grep": "exit 1"}, 0, "new\n"),
+    ],
+    ids=["no iptables", "one variant", "it fails", "both variants", "the older one cannot be asked", "the older one has no table"],
+)
+def test_rules_are_asked_of_every_variant_that_has_some(tmp_path: Path, there: dict[str, str], rc: int, out: str) -> None:
+    for name, script in there.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    done = run(("/bin/sh", "-c", RULES), limit_s=20, env={"PATH": str(tmp_path)})
+    assert (done.rc, done.stdout) == (rc, out)
+
+
+def test_a_node_without_nft_has_no_table_of_it(tmp_path: Path) -> None:
+    assert run(("/bin/sh", "-c", TABLES), limit_s=20, env={"PATH": str(tmp_path)}).rc == 0
+    (tmp_path / "nft").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "nft").chmod(0o755)
+    assert run(("/bin/sh", "-c", TABLES), limit_s=20, env={"PATH": str(tmp_path)}).rc == 1
+
+
+def test_a_warning_beside_an_answer_is_no_part_of_it(tmp_path: Path) -> None:
+    says = {"get pods": (0, AGENT), "exec": (0, STATUS.format(mode="True"))}
+    check = next(one for one in CHECKS if one.name == "Cilium replaces kube-proxy")
+    assert look(tmp_path, check, Nodes(says, complain="W1126 v1 ComponentStatus is deprecated"), on=("cilium",)).ok is True
+    none = next(one for one in CHECKS if one.name == "no kube-proxy beside Cilium")
+    assert look(tmp_path, none, Nodes({"get pods": (0, "")}, complain="W1126 deprecated"), on=("cilium",)).ok is True
 
 
 @pytest.mark.parametrize("name", ["no kube-proxy beside Cilium", "no chains of kube-proxy beside Cilium", "Cilium replaces kube-proxy"])
 def test_what_cannot_be_asked_is_unknown(tmp_path: Path, name: str) -> None:
-    assert ask(tmp_path, name, {"get pods": (1, "refused"), "iptables-save": (1, "permission denied")}).ok is None
+    assert ask(tmp_path, name, {**CLEAN, "get pods": (1, "refused"), "iptables-save": (1, "permission denied")}).ok is None
 
 
 @pytest.mark.parametrize(

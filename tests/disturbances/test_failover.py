@@ -32,7 +32,8 @@ def member(name: str, *, leads: bool) -> dict[str, object]:
 @dataclass
 class Cluster:
     """Three control planes whose clock the samples follow. `away`: seconds without the API after a loss; `stays`: the lost node keeps
-    the address beside the next one; `unwell`: what kubelet's state is after all."""
+    the address beside the next one; `unwell`: what kubelet's state is after all; `dies_s`: when the client's sampler ends; `blind`:
+    whether those of the control planes see nothing; `crictl`, `kubectl`: what they say."""
 
     holder: str = "cp1"
     away: float = 0.3
@@ -40,6 +41,10 @@ class Cluster:
     stays: bool = False
     unwell: bool = False
     silent: bool = False
+    dies_s: float = 1e9
+    blind: bool = False
+    crictl: tuple[int, str, str] = (0, "8f4d1c0a9b7e", "")
+    kubectl: tuple[int, str] = (0, "cp1=True cp2=True cp3=True w1=True ")
     leader: str = "cp3"
     now_s: float = 1000.0
     lost_s: float | None = None
@@ -72,6 +77,8 @@ class Cluster:
             line = (command % args if args else command).removeprefix("timeout 20 ")
             assert name not in self.off, f"{name} is off and was asked {line}"
             self.asked.append((name, line))
+            if line.startswith("crictl ps"):
+                return SimpleNamespace(rc=self.crictl[0], stdout=self.crictl[1], stderr=self.crictl[2])
             rc, said = self._say(name, line)
             return SimpleNamespace(rc=rc, stdout=said, stderr="")
 
@@ -93,15 +100,17 @@ class Cluster:
             return (0, json.dumps([member(one, leads=one == self.leader) for one in NEXT])) if self.leader else (1, "deadline exceeded")
         if "is-active kubelet" in line and self.unwell:
             return 3, "inactive"
-        answers = {"livez": "ok", "crictl ps": "8f4d1c0a9b7e", "kubectl": "cp1=True cp2=True cp3=True w1=True "}
-        return 0, next((said for part, said in answers.items() if part in line), "")
+        return self.kubectl if line.startswith("kubectl") else (0, "ok" if "livez" in line else "")
 
     def _samples(self, name: str) -> list[list[object]]:
         """Every 0.1 s from the first second on, as if the loss came 0.2 s after the clock was read."""
         lost_s = self.lost_s or self.now_s
         times = [999.0 + number / 10 for number in range(int((self.now_s - 999.0) * 10) + 1)]
         if name == "client":
+            times = [at_s for at_s in times if at_s < self.dies_s]
             return [[at_s, not lost_s + 0.2 <= at_s < lost_s + 0.2 + self.away, ["02:00:00:00:00:01"]] for at_s in times]
+        if self.blind:
+            return [[at_s, False, []] for at_s in times]
         return [[at_s, at_s > lost_s if name == self.holder else (self.stays or at_s < lost_s) and name == self.lost, []] for at_s in times]
 
 
@@ -173,6 +182,44 @@ def test_samples_that_are_not_there_prove_nothing(tmp_path: Path) -> None:
     assert look(tmp_path, KUBELET, Cluster(silent=True)).ok is None
 
 
+def test_a_sampler_that_ends_early_has_not_watched_the_failover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "UNSEEN_S", 0.3)  # the clock of these nodes goes half a second each time it is read
+    answer = look(tmp_path, KUBELET, Cluster(away=0.0, dies_s=1000.6))
+    assert answer.ok is None
+    assert answer.said == "cp1 held the VIP; its kubelet stopped: the sampler of the client saw nothing for 0.5 s"
+
+
+def test_a_vip_that_no_node_was_seen_to_have_while_the_api_answered_through_it_is_unknown(tmp_path: Path) -> None:
+    answer = look(tmp_path, KUBELET, Cluster(blind=True))
+    assert answer.ok is None
+    assert answer.said.endswith("the API answered through the VIP, which no sampler saw on its node")
+    assert look(tmp_path, KUBELET, Cluster(blind=True, away=1e9)).ok is False, "that nobody reached it was seen"
+
+
+def test_a_cluster_that_is_not_as_before_is_a_failure_whatever_samples_missed(tmp_path: Path) -> None:
+    assert look(tmp_path, KUBELET, Cluster(silent=True, unwell=True)).ok is False
+
+
+@pytest.mark.parametrize(
+    ("crictl", "said"),
+    [
+        ((0, "", 'time="2026" level=warning msg="deprecated"'), "kube-vip does not run on cp1"),
+        ((1, "", "validate service connection: refused"), "or crictl does not tell: validate service connection: refused"),
+    ],
+)
+def test_what_crictl_complains_is_no_kube_vip(tmp_path: Path, crictl: tuple[int, str, str], said: str) -> None:
+    answer = look(tmp_path, KUBELET, Cluster(crictl=crictl))
+    assert answer.ok is False
+    assert said in answer.said
+
+
+def test_nothing_is_broken_while_nobody_tells_which_nodes_are_ready(tmp_path: Path) -> None:
+    cluster = Cluster(kubectl=(1, "connection refused"))
+    with pytest.raises(RuntimeError, match="which nodes are Ready is not told before anything is broken: connection refused"):
+        look(tmp_path, NODE, cluster)
+    assert cluster.lost == ""
+
+
 def test_nothing_is_broken_while_nobody_holds_the_vip(tmp_path: Path) -> None:
     cluster = Cluster(holder="")
     answer = look(tmp_path, NODE, cluster)
@@ -205,6 +252,14 @@ def test_a_sampler_runs_on_the_client_and_each_control_plane_and_nothing_of_it_i
     assert started == [("client", "api"), ("cp1", "address"), ("cp2", "address"), ("cp3", "address"), *again]
     ended = [name for name, line in cluster.asked if "systemctl stop spraylab-sampler; rm -rf" in line]
     assert ended == ["client", "cp1", "cp2", "cp3"]
+
+
+def test_the_client_asks_where_the_cell_lets_its_api_servers_listen(tmp_path: Path) -> None:
+    cluster = Cluster()
+    target = cluster.target(tmp_path)
+    failover.fail_over(KUBELET, replace(target, site=replace(target.site, api_port=8443)), cluster)
+    (started,) = [line for name, line in cluster.asked if name == "client" and "systemd-run" in line]
+    assert started.endswith("10.231.0.100 eth0 1 8443")
 
 
 def test_what_was_broken_is_mended_even_when_watching_it_fails(tmp_path: Path) -> None:
