@@ -36,7 +36,7 @@ from lab import (
     stale,
     takehome,
 )
-from lab.deadline import now_s
+from lab.deadline import now_s, today
 from lab.errors import LabError, ScenarioError
 from lab.model import Site
 from lab.refs import Refs
@@ -141,6 +141,8 @@ def list_(name: str | None) -> None:
             click.echo(f"  {cell.id}" + (f"  ({because[cell.id]})" if because[cell.id] else ""))
         for left_out in read.left_out:
             click.echo(f"  {left_out.cell.id}  (left out: {left_out.because})")
+        for said in scenario.expired(read, today=today()):
+            click.echo(f"  {said}")
 
 
 @main.command("plan")
@@ -176,6 +178,8 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
         predicted=predicted,
         left_out={one.cell.id: one.because for one in read.left_out if only in one.cell.id},
     )
+    for said in scenario.expired(read, today=today()):
+        click.echo(said)
 
 
 @main.command("inventory")

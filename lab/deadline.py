@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from threading import Event
 from typing import TypeVar
 
@@ -19,6 +20,11 @@ def minutes(seconds: object) -> str:
 def now_s() -> float:
     """Unix time, in seconds."""
     return time.time()
+
+
+def today() -> date:
+    """The day it is in UTC, so that a file means the same wherever it is read."""
+    return datetime.now(UTC).date()
 
 
 def ticks_s() -> float:

@@ -4,6 +4,7 @@ A probe that cannot be run gives a fact that says so: it proves nothing, and it 
 """
 
 import json
+import os
 import re
 import shlex
 import uuid
@@ -27,6 +28,7 @@ from lab.model import CheckResult, Node, Site, StageRun
 from lab.signature import UNREADABLE, Context
 
 PROBES = Path(__file__).parent / "data" / "probes.yaml"
+FOLDER = "evidence"  # of a cell
 INDEX = "facts.json"
 LAB = "lab"  # the node that facts of the lab itself stand under
 NOT_FOUND_RC = 127  # what a shell returns for a program that is not there
@@ -87,6 +89,12 @@ def collect(
     index = {"context": asdict(Context.of(site)), "facts": [asdict(fact) for fact in facts]}
     (folder / INDEX).write_text(json.dumps(index, indent=1))
     return Evidence(facts=tuple(facts))
+
+
+def files(taken: Evidence, *, of: Path, stage: Path) -> list[str]:
+    """What can be opened, as paths from a cell's folder `of`: what `collect` wrote to FOLDER there, and installer logs in `stage`."""
+    logs = [os.path.relpath(path, of) for path in sorted(stage.glob("*.log"))]
+    return [f"{FOLDER}/{fact.node}/{fact.probe}.txt" for fact in taken.facts] + logs
 
 
 def read(folder: Path) -> tuple[Evidence, Context]:

@@ -139,10 +139,14 @@ def read(path: Path) -> Matrix:
     fix = f"name a folder of runs/ with a {FILE} in it"
     try:
         raw = json.loads(path.read_text())
-        if (raw.pop("schema"), raw.pop("version")) != (SCHEMA, VERSION):
-            raise ScenarioError(f"{path} cannot be read", f"it is not {SCHEMA} of version {VERSION}", "use the spraylab that wrote it")
+    except (OSError, ValueError, RecursionError) as error:
+        why = str(error) if isinstance(error, OSError) else f"it is not JSON: {error}"
+        raise ScenarioError(f"{path} is not a matrix", why, fix) from error
+    if not isinstance(raw, dict) or (raw.pop("schema", None), raw.pop("version", None)) != (SCHEMA, VERSION):
+        raise ScenarioError(f"{path} cannot be read", f"it is not {SCHEMA} of version {VERSION}", "use the spraylab that wrote it")
+    try:
         return decode(Matrix, _numbers(raw))
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ScenarioError(f"{path} is not a matrix", str(error), fix) from error
 
 

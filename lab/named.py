@@ -1,6 +1,6 @@
 """What a name on the command line means: a scenario's file, a cell of the scenarios."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lab import checkout, plan, ready, scenario, takehome
@@ -11,24 +11,33 @@ from lab.supply import Supply
 
 PROJECT = Path(__file__).parent.parent
 FOLDER = "scenarios"
+SUFFIX = ".yaml"
 
 
 def scenario_file(name: str) -> Path:
-    """The file that `name` means: a path, or a file of scenarios/ here or of the project. Raises ScenarioError."""
-    here = Path(name)
-    if here.suffix == ".yaml" and here.exists():
+    """The file that `name` means: a path, or a file of scenarios/ here, else of the project. Raises ScenarioError."""
+    here, there = Path(name), _by_name()
+    if here.suffix == SUFFIX and here.exists():
         return here.absolute()
-    folders = list(dict.fromkeys((Path.cwd() / FOLDER, PROJECT / FOLDER)))
-    for folder in folders:
-        if (path := folder / f"{name}.yaml").exists():
-            return path
-    there = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-    raise ScenarioError(f"no scenario {name!r}", f"there are {', '.join(there) or 'none'}", "name one of them, or the path of a .yaml file")
+    if name in there:
+        return there[name]
+    if here.is_file():
+        why = f"a scenario's file ends in {SUFFIX}, so that pytest and lists find it"
+        raise ScenarioError(f"{name} is not taken for a scenario", why, f"rename it to {here.with_suffix(SUFFIX).name}")
+    why = f"there are {', '.join(there) or 'none'}"
+    raise ScenarioError(f"no scenario {name!r}", why, f"name one of them, or the path of a {SUFFIX} file")
 
 
 def scenario_files(name: str | None = None) -> list[Path]:
-    """The file that `name` means, or all of the project."""
-    return [scenario_file(name)] if name else sorted((PROJECT / FOLDER).glob("*.yaml"))
+    """The file that `name` means, or those that all names mean."""
+    return [scenario_file(name)] if name else list(_by_name().values())
+
+
+def _by_name() -> Mapping[str, Path]:
+    """Name -> the file that it means, sorted by name; what is here goes before what the project has."""
+    folders = (PROJECT / FOLDER, Path.cwd() / FOLDER)
+    found = {path.stem: path for folder in folders for path in folder.glob(f"*{SUFFIX}")}
+    return dict(sorted(found.items()))
 
 
 def cell(part: str, *, of: str | None = None, bed: str | None = None, supply: Supply = plan.OWN) -> Cell:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from lab import bed, journal, matrix, ready, runs, scenario
 from lab.command import interrupted_by_sigterm
+from lab.deadline import today
 from lab.errors import LabError
 from lab.matrix import CellResult, LeftOutCell
 from lab.model import Cell, Outcome
@@ -153,6 +153,10 @@ class CellItem(pytest.Item):
             return f"{excinfo.value.result.verdict.outcome.name}: {excinfo.value}"
         return super().repr_failure(excinfo, style)
 
+    def __repr__(self) -> str:
+        """As a collection lists it."""
+        return super().__repr__() + (f" left out: {self.skipped}" if self.skipped else "")
+
     def reportinfo(self) -> tuple[Path, None, str]:
         """Where it stands, for pytest."""
         return self.path, None, self.name
@@ -180,6 +184,8 @@ class _Session:
         with self.shown():
             self.run = stack.enter_context(runs.opened(options, asked, tell=self._progress))
             console.print(f"\n{runs.announced(self.run, asked, options)}; results in {self.run.lab.folder}", soft_wrap=True)
+            for said in (said for one in scenarios for said in scenario.expired(one, today=today())):
+                console.print(said, soft_wrap=True, highlight=False, markup=False)
 
     def _left_s(self) -> float:
         return self.run.left().seconds if hasattr(self, "run") else 0.0
@@ -194,14 +200,24 @@ class _Session:
 
 
 def _known(scenarios: Iterable[Scenario], cell: Cell, finding: str) -> tuple[str, ...]:
-    today = datetime.now(UTC).date()
-    return next((found for one in scenarios if (found := scenario.known_of(one, cell, finding=finding, today=today))), ())
+    return next((found for one in scenarios if (found := scenario.known_of(one, cell, finding=finding, today=today()))), ())
 
 
 def pytest_collection_modifyitems(config: pytest.Config) -> None:
     """Tell every scenario file that cannot be used; nothing has been made yet."""
     if problems := config.stash[_PROBLEMS]:
         raise pytest.UsageError("\n".join(dict.fromkeys(problems)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Below the ids that a short list alone has, say which of them would not run."""
+    left_out = [item for item in session.items if isinstance(item, CellItem) and item.skipped]
+    if session.config.option.collectonly and session.config.option.verbose < 0 and left_out:
+        reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
+        reporter.write_line(f"\n{len(left_out)} of {len(session.items)} would not run:")
+        for item in left_out:
+            reporter.write_line(f"{item.name} left out: {item.skipped}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from posixpath import normpath
 
 from lab.deadline import ticks_s
 from lab.matrix import CellResult
@@ -47,7 +48,7 @@ def of(cell: Cell, judged: Verdict, seen: Seen, *, because: str) -> CellResult:
         bed=cell.bed,
         mitigations=cell.mitigations,
         because=because,
-        verdict=replace(judged, look_at=tuple(f"{CELLS}/{folder}/{path}" for path in judged.look_at)),
+        verdict=replace(judged, look_at=tuple(normpath(f"{CELLS}/{folder}/{path}") for path in judged.look_at)),
         stages=tuple(seen.stages),
         checks=seen.checks,
         deviations=tuple(dict.fromkeys(seen.deviations.get(cell.id, ()))),

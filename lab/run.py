@@ -174,7 +174,7 @@ def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, nodes
             seen.checks = _checks(cell, stage, lab, tell, site=site, nodes=nodes if ends else None)
     seen.memory_mib = bed.weigh(nodes, site.nodes, before=seen.memory_mib)
     seen.evidence = ends.id if ends else f"{of.longest.id}/stage-{stage.index}"
-    judged = _of_evidence(lab, seen, site=site, by=by, began_at_s=began_at_s)
+    judged = _of_evidence(cell, lab, seen, site=site, by=by, began_at_s=began_at_s)
     more = {"at": cell.id, "topology": str(cell.topology), "stage": stage.name, "bed": cell.bed}
     tell.write(JUDGED, name=judged.outcome.name, duration_s=ticks_s() - began_s, said=judged.summary, more=more)
     return judged
@@ -202,20 +202,20 @@ def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, n
     return (*results, *(fidelity.noted(one, less) for one in broken))
 
 
-def _of_evidence(lab: Lab, seen: Seen, *, site: Site, by: Installer, began_at_s: float) -> Verdict:
+def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, by: Installer, began_at_s: float) -> Verdict:
     cores, loads = host.facts().cores, lab.load.since(began_at_s)
     seen.host_load = hostload.starved(loads, cores=cores)
     with lab.journal.step(seen.course, "evidence"):
         taken = evidence.collect(
             site,
-            folder=lab.folder_of(seen.evidence) / "evidence",
+            folder=lab.folder_of(seen.evidence) / evidence.FOLDER,
             runs=tuple(seen.stages),
             checks=seen.checks,
             told={"host-load": hostload.told(loads, cores=cores), "playbooks": by.written},
             stop=lab.over.event,
         )
-    matched = signatures.match(signatures.load(), taken, context=signatures.Context.of(site))
-    files = [f"evidence/{fact.node}/{fact.probe}.txt" for fact in taken.facts]
+    matched = signatures.match(signatures.load(), taken, context=signatures.Context.of(site), addons=plan.addons_of(cell))
+    files = evidence.files(taken, of=lab.folder_of(seen.evidence), stage=lab.folder_of(seen.course) / f"stage-{len(seen.stages) - 1}")
     return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=by.full, starved=seen.host_load)
 
 

@@ -13,7 +13,7 @@ from lab.errors import ScenarioError
 from lab.model import Cell, Endpoint, Ref, Topology
 from lab.notation import Ordering, parse_ref, parse_topology
 from lab.refs import Refs
-from lab.scenariofile import BlockSchema, ScenarioSchema, orderings, wrong_references
+from lab.scenariofile import BlockSchema, ScenarioSchema, orderings, unknown_findings, wrong_references
 
 Lacks = Callable[[Cell], str]
 
@@ -72,8 +72,9 @@ def load(
     runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out and name not in wrong)
     problems, lenient = wrong_references(schema), refs.given or bed or schema.impossible == "left-out"
     if not problems:  # else cells are missing because of these
-        problems += _known(schema)
+        problems += _of_nothing(schema)
         problems += [] if asked_for else ["no cell is left to run"]
+    problems += unknown_findings(schema)
     if problems := [*problems, *(dict.fromkeys(wrong.values()) if not (lenient and runs) else ())]:
         fix = "correct the file, or what the command asks for beside it; docs/formats.md shows every field"
         raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), fix)
@@ -103,15 +104,22 @@ def _by_its_installer(cell: Cell) -> Cell:
     return replace(cell, ref=replace(cell.ref, source="kind")) if (cell.bed, cell.ref.source) == ("kind", "replica") else cell
 
 
-def _known(schema: ScenarioSchema) -> list[str]:
-    """What `known` names that the file, as it is written, does not have."""
-    blocks = schema.cells if schema.known else []
+def _of_nothing(schema: ScenarioSchema) -> list[str]:
+    """What `known` and `exclude` name that the file, as it is written, does not have. A rule may speak of a bed that a command names."""
+    blocks = schema.cells if schema.known or schema.exclude else []
     written = {
-        cell.id
+        cell.id: cell
         for block in blocks
         for cell in _cells(block, schema, [parse_ref(text) for text in block.refs or schema.defaults.refs or []])
     }
-    return [f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in written]
+
+    def covers(rule: BlockSchema) -> bool:
+        return any(_covers(rule, replace(cell, bed=on), moved=True) for cell in written.values() for on in rule.beds or (cell.bed,))
+
+    return [
+        *(f"exclude.{index}: it covers no cell of `cells`" for index, rule in enumerate(schema.exclude) if not covers(rule)),
+        *(f"known: no cell {known.cell!r}" for known in schema.known if known.cell not in written),
+    ]
 
 
 def _wrong(cell: Cell, check: Callable[[Cell], None]) -> str:
@@ -182,6 +190,16 @@ def _covers(rule: BlockSchema, cell: Cell, *, moved: bool) -> bool:
 
 def _parsed(texts: Sequence[str] | None, parse: Callable[[str], Topology | Ordering | str | tuple[str, ...]]) -> list[object] | None:
     return None if texts is None else [parse(text) for text in texts]
+
+
+def expired(scenario: Scenario, *, today: date) -> tuple[str, ...]:
+    """What is said of each failure that is known of `scenario` and no longer excuses its cell."""
+    return tuple(
+        f"known: {one.finding} of {one.cell} expired on {one.expires}, and no longer excuses that cell; see whether it is mended, "
+        "then take it out of the file or give it another date"
+        for one in scenario.known
+        if one.expires < today
+    )
 
 
 def known_of(scenario: Scenario, cell: Cell, *, finding: str, today: date) -> tuple[str, ...]:

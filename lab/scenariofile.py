@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 
-from lab import bed, inventory
+from lab import bed, inventory, signature, slots
 from lab.datafile import Checked, Schema
 from lab.errors import ScenarioError
 from lab.model import Network
@@ -55,7 +55,8 @@ def orderings(texts: Sequence[str]) -> list[Ordering]:
 
 
 def _topology(text: str) -> str:
-    parse_topology(text)
+    if lacks := slots.lacking(parse_topology(text)):
+        raise ValueError(f"topology {text!r} is too large: {lacks}")
     return text
 
 
@@ -122,9 +123,18 @@ def wrong_references(schema: ScenarioSchema) -> list[str]:
     for place, block in blocks.items():
         wrong = sorted(set(block.mitigations or []) - {"none", *schema.mitigations})
         problems += [f"{place}: unknown mitigation {name!r}; `mitigations` has {sorted(schema.mitigations)}" for name in wrong]
-    problems += [f"exclude.{index}: `because` is empty" for index, rule in enumerate(schema.exclude) if not rule.because]
+    for index, rule in enumerate(schema.exclude):
+        problems += [] if rule.because else [f"exclude.{index}: `because` is empty"]
+        problems += [] if rule.model_fields_set - {"because"} else [f"exclude.{index}: no field says which cells"]
     known = ", ".join(f"{{{name}}}" for name in inventory.PLACEHOLDERS)
     for name, mitigation in schema.mitigations.items():
         wrong = list(inventory.unknown_placeholders(mitigation.variables))
         problems += [f"mitigations.{name}: no placeholder {{{one}}}; there are {known}" for one in wrong]
     return problems
+
+
+def unknown_findings(schema: ScenarioSchema) -> list[str]:
+    """What `known` has for a finding that no signature can give."""
+    names = signature.ids()
+    wrong = dict.fromkeys(known.finding for known in schema.known if known.finding not in names)
+    return [f"known: no signature {name!r}; lab/data/signatures/ has {', '.join(names)}" for name in wrong]

@@ -5,11 +5,11 @@ A fact that is missing or could not be read proves nothing: it satisfies no link
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from lab.datafile import Checked, Schema, read
 from lab.facts import Evidence, Fact
@@ -77,6 +77,7 @@ class SignatureSchema(Schema):
     holds_s: float
     blames: Blames = "product"
     follows: bool = False
+    addons: list[Literal["kube-vip", "metallb", "cilium"]] = []
     links: list[Annotated[LinkSchema, Checked(_link)]]
     must_match: list[SampleSchema]
     must_not_match: list[SampleSchema]
@@ -86,7 +87,8 @@ class SignatureSchema(Schema):
 class Signature:
     """A known failure. `heals_itself`: it may go away without anybody's help, so that it never ends a run early; `holds_s`:
     seconds it must hold without interruption before it does; `blames`: what is broken, where that is not the product; `follows`: it
-    comes of another failure, so that it is the cause only where nothing else is found."""
+    comes of another failure, so that it is the cause only where nothing else is found; `addons`: what it is about, where a cell without
+    that has its symptom too."""
 
     id: str
     catalogue: str
@@ -100,6 +102,7 @@ class Signature:
     must_not_match: tuple[SampleSchema, ...]
     blames: Blames = "product"
     follows: bool = False
+    addons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +152,17 @@ def load(*, folder: Path = FOLDER) -> tuple[Signature, ...]:
     return tuple(_signature(path) for path in sorted(folder.glob("*.yaml")))
 
 
-def match(signatures: tuple[Signature, ...], evidence: Evidence, *, context: Context) -> Matched:
+def ids(*, folder: Path = FOLDER) -> tuple[str, ...]:
+    """What all signatures of `folder` are called, sorted."""
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+def match(signatures: tuple[Signature, ...], evidence: Evidence, *, context: Context, addons: Collection[str] | None = None) -> Matched:
     """Which of `signatures` hold in `evidence`, which are excluded and by which fact, and which cannot be told.
 
-    Findings: what is not the product's first, for it ended the stage; what comes of another failure last. Ruled out: those first that
-    a line speaks against, before those for which there is only no line.
+    addons: those of the cell; excluded and unclear are then only failures that it could be taken for. Findings: what is not the
+    product's first, for it ended the stage; what comes of another failure last. Ruled out: those first that a line speaks against, before
+    those for which there is only no line.
     """
     facts = {(fact.probe, fact.node): fact for fact in sorted(evidence.facts, key=lambda fact: fact.at_s)}
     findings: list[tuple[bool, Finding]] = []
@@ -164,6 +173,8 @@ def match(signatures: tuple[Signature, ...], evidence: Evidence, *, context: Con
         by_node = [[one for one in seen if not one.aside or one.holds is _Holds.YES] for seen in looked]
         if found := next((seen for seen in by_node if all(one.holds is _Holds.YES for one in seen)), None):
             findings.append((signature.follows, _finding(signature, found)))
+        elif addons is not None and not _near(signature, by_node, addons):
+            continue
         elif by_node and all(any(one.holds is _Holds.NO for one in seen) for seen in by_node):
             ruled_out.append(_ruled_out(signature, by_node[0]))
         else:
@@ -174,6 +185,15 @@ def match(signatures: tuple[Signature, ...], evidence: Evidence, *, context: Con
     return Matched(
         findings=tuple(finding for _, finding in findings), ruled_out=tuple(ruled for _, ruled in ruled_out), unclear=tuple(unclear)
     )
+
+
+def _near(signature: Signature, by_node: list[list[_Seen]], addons: Collection[str]) -> bool:
+    """Whether a cell with `addons` could be taken for one with this failure: its symptom is there, or it has what the failure is about.
+    Where that is off, the symptom says nothing, for it may come of that: a line must show another link too."""
+    if set(signature.addons) <= set(addons):
+        return bool(signature.addons) or any(seen[0].holds is not _Holds.NO for seen in by_node)
+    ill = (seen for seen in by_node if seen[0].holds is _Holds.YES)
+    return any(one.holds is _Holds.YES and one.told for seen in ill for one in seen[1:])
 
 
 def readable(fact: Fact) -> bool:
@@ -193,6 +213,7 @@ def _signature(path: Path) -> Signature:
         holds_s=schema.holds_s,
         blames=schema.blames,
         follows=schema.follows,
+        addons=tuple(schema.addons),
         links=tuple(schema.links),
         must_match=tuple(schema.must_match),
         must_not_match=tuple(schema.must_not_match),
@@ -254,5 +275,5 @@ def _ruled_out(signature: Signature, seen: list[_Seen]) -> tuple[bool, RuledOut]
     """Excluded by the link nearest to the cause that a line speaks against, else by the nearest that fails; and whether a line does."""
     against = [one for one in reversed(seen) if one.holds is _Holds.NO]
     by = next((one for one in against if one.told), against[0])
-    because = f"not so on {by.link.node} ({by.link.probe}): {by.link.says}"
+    because = f"on {by.link.node} ({by.link.probe}) it is not so that {by.link.says}"
     return by.told, RuledOut(signature=signature.id, means=signature.means, because=because, line=by.link.line)

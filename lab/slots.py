@@ -4,7 +4,7 @@ import ipaddress
 import json
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from lab.model import Node, Role, Slot, Topology
 
 COUNT = 16
 LIMIT_S = 10
-FIRST = {"control-plane": 10, "worker": 30}  # host part of the first address of a role
+# Host parts of the addresses of a role, before the VIP's. Together 64 nodes, as many as kube_pods_subnet has networks for.
+ROOM: Mapping[Role, range] = {"control-plane": range(10, 30), "worker": range(30, 74)}
 LOCK = "\0spraylab-slot-{}"  # abstract socket: one per network namespace, free as soon as its process dies
 
 
@@ -49,11 +50,18 @@ def mac_of(address: str) -> str:
     return ":".join(["02", "53", *(f"{int(part):02x}" for part in address.split("."))])
 
 
+def lacking(topology: Topology) -> str:
+    """Why no place has an address for each node of `topology`; empty where every place has."""
+    if topology.control_planes <= len(ROOM["control-plane"]) and topology.workers <= len(ROOM["worker"]):
+        return ""
+    return f"there are addresses for {len(ROOM['control-plane'])} control planes and {len(ROOM['worker'])} workers at most"
+
+
 def layout(topology: Topology, place: Slot) -> tuple[Node, ...]:
-    """The nodes of `topology` with their fixed addresses in `place`: control planes first, the client last."""
+    """The nodes of `topology`, which is `lacking` nothing, with their fixed addresses in `place`: control planes first, the client last."""
     counts: tuple[tuple[Role, str, int], ...] = (("control-plane", "cp", topology.control_planes), ("worker", "w", topology.workers))
     nodes = [
-        Node(name=f"{short}{number + 1}", role=role, address=address(place, FIRST[role] + number))
+        Node(name=f"{short}{number + 1}", role=role, address=address(place, ROOM[role][number]))
         for role, short, count in counts
         for number in range(count)
     ]

@@ -6,6 +6,7 @@ those of the evidence; only `ended` tells the difference.
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 from lab.model import Cell, CheckResult, Outcome, StageRun, Verdict
 from lab.release import KubeadmInit, of_minor
@@ -13,6 +14,9 @@ from lab.signature import Matched
 
 TIMEOUT_VARIABLE = "kubeadm_init_timeout"
 RC_TIMEOUT = 124  # of timeout(1)
+# What tasks and checks are about, as their names and those of probes have it.
+SUBJECTS = ("etcd", "containerd", "kubelet", "kube-vip", "cilium", "metallb", "coredns", "kube-proxy", "apiserver", "cni", "swap", "hosts")
+LOG = ".log"  # how the files end that the installer wrote
 LOOK_FIRST = ("kube-vip-log", "kubelet-journal", "containers", "apiserver-log", "kubelet-state", "load")
 LOOK_AT = 6  # more files than that nobody opens
 _DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[smhd]?)\s*")
@@ -40,8 +44,8 @@ def judge(
 ) -> Verdict:
     """The verdict on a cell.
 
-    files: names of its evidence files, to point at when no signature matched; full: what `would_end` says of the cell; starved: what
-    the host was short of meanwhile: a red that nothing else explains is then no verdict on what was installed.
+    files: names of its evidence files and of the installer's logs, to point at when no signature matched; full: what `would_end` says
+    of the cell; starved: what the host was short of meanwhile: a red that nothing else explains is then no verdict on what was installed.
     """
     broke = [run for run in runs if run.rc != 0]
     outcome, summary = _outcome(checks, runs, matched)
@@ -56,7 +60,7 @@ def judge(
         ended="; ".join(_ended(run, full) for run in (broke or runs)),
         findings=matched.findings,
         ruled_out=matched.ruled_out,
-        look_at=_look_at(files) if cause_unknown else (),
+        look_at=_look_at(files, *_what_broke(checks, broke)) if cause_unknown else (),
     )
 
 
@@ -112,11 +116,27 @@ def _ended(run: StageRun, full: str) -> str:
     return f"stage {run.stage!r} ended with rc={run.rc} after {run.duration_s:.0f} s"
 
 
-def _look_at(files: Iterable[str]) -> tuple[str, ...]:
-    def place(name: str) -> int:
-        return next((place for place, probe in enumerate(LOOK_FIRST) if probe in name), len(LOOK_FIRST))
+def _what_broke(checks: Sequence[CheckResult], broke: Sequence[StageRun]) -> tuple[str, str]:
+    """The names of what is red, in lower case, and the node on which it is."""
+    red = [(run.failed_task, run.failed_node) for run in broke[:1]]
+    red = red or [(one.check, one.node) for one in checks if one.outcome in (Outcome.FAIL, Outcome.UNKNOWN)]
+    return " ".join(name for name, _ in red).lower().replace("_", "-"), red[0][1] if red else ""
 
-    return tuple(sorted(files, key=lambda name: (place(name), name)))[:LOOK_AT]
+
+def _look_at(files: Iterable[str], red: str, node: str) -> tuple[str, ...]:
+    """What is about the names in `red` first, then the installer's logs, then what mostly tells; of each, first what is of `node`."""
+    subjects = [subject for subject in SUBJECTS if subject in red]
+
+    def place(file: PurePosixPath) -> tuple[int, bool, str]:
+        usual = next((place for place, probe in enumerate(LOOK_FIRST) if probe in file.name), len(LOOK_FIRST))
+        return usual, file.parent.name != node, str(file)
+
+    found = sorted(map(PurePosixPath, files), key=place)
+    logs = [file for file in found if file.suffix == LOG]
+    about = [file for file in found if file not in logs and any(subject in file.name for subject in subjects)]
+    others = [file for file in found if file not in logs and file not in about]
+    first = about[: LOOK_AT - len(logs)]
+    return tuple(str(file) for file in (*first, *logs, *others, *about[len(first) :]))[:LOOK_AT]
 
 
 def _names(checks: Sequence[CheckResult]) -> str:

@@ -1,8 +1,9 @@
+from datetime import UTC, datetime
 from threading import Event
 
 import pytest
 
-from lab.deadline import heed, minutes, now_s, pause_unless, pausing, ticks_s, until
+from lab.deadline import heed, minutes, now_s, pause_unless, pausing, ticks_s, today, until
 
 
 class Clock:
@@ -67,3 +68,8 @@ def test_clocks_go_forward() -> None:
 
 def test_seconds_are_told_as_people_say_them() -> None:
     assert [minutes(seconds) for seconds in (40.2, 240.0, "unknown")] == ["40 s", "4 min", "0 s"]
+
+
+def test_today_is_the_day_in_utc() -> None:
+    before, now, after = datetime.fromtimestamp(now_s(), UTC).date(), today(), datetime.fromtimestamp(now_s(), UTC).date()
+    assert before <= now <= after

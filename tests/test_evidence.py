@@ -122,6 +122,18 @@ def test_evidence_is_files_for_people_and_is_read_back(site: Site, tmp_path: Pat
     assert evidence.read(tmp_path / "evidence") == (taken, Context.of(site))
 
 
+def test_what_can_be_opened_is_what_was_read_and_what_the_installer_wrote(site: Site, tmp_path: Path) -> None:
+    stage, cell = tmp_path / "longest" / "stage-0", tmp_path / "cell"
+    stage.mkdir(parents=True)
+    for name in ("ansible.log", "events.jsonl"):
+        (stage / name).touch()
+    taken = evidence.collect(site, folder=cell / evidence.FOLDER, runs=())
+    *read, log = evidence.files(taken, of=cell, stage=stage)
+    assert log == "../longest/stage-0/ansible.log"
+    assert {(cell / path).relative_to(cell) for path in read} == {path.relative_to(cell) for path in cell.rglob("*.txt")}
+    assert evidence.files(taken, of=stage.parent, stage=stage)[-1] == "stage-0/ansible.log"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"facts": [{}], "context": {}}'])
 def test_what_is_no_evidence_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "facts.json").write_text(text)

@@ -30,12 +30,24 @@ def test_the_file_says_its_schema_and_outcomes_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "[]", "nothing", '{"schema": "spraylab/matrix", "version": 2}', '{"schema": "other", "version": 1}']
+    ("text", "why"),
+    [
+        ("{}", "it is not spraylab/matrix of version 1"),
+        ("[]", "it is not spraylab/matrix of version 1"),
+        ("3", "it is not spraylab/matrix of version 1"),
+        ('{"schema": "spraylab/matrix", "version": 2}', "it is not spraylab/matrix of version 1"),
+        ('{"schema": "other", "version": 1}', "it is not spraylab/matrix of version 1"),
+        ("nothing", "it is not JSON: "),
+        ("[" * 100_000, "it is not JSON: "),
+        ('{"schema": "spraylab/matrix", "version": 1, "run": 3}', "run: must be text, not 3"),
+    ],
 )
-def test_what_is_no_matrix_of_this_version_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_no_matrix_of_this_version_is_refused_in_the_labs_words(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "matrix.json").write_text(text)
-    with pytest.raises(ScenarioError):
+    with pytest.raises(ScenarioError) as caught:
         matrix.read(tmp_path)
+    assert why in caught.value.args[1]
+    assert "pydantic" not in str(caught.value)
 
 
 @pytest.mark.parametrize("changed", [{"version": 2}, {"schema": "other"}])

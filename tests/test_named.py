@@ -21,9 +21,27 @@ def test_a_scenario_that_is_not_there_is_told_with_those_that_are(tmp_path: Path
         named.scenario_file("weave")
 
 
-def test_without_a_name_all_scenarios_of_the_project_are_meant() -> None:
-    assert named.scenario_file("orderings") in named.scenario_files()
-    assert named.scenario_files("orderings") == [named.scenario_file("orderings")]
+def test_without_a_name_all_are_meant_that_names_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    of_project = named.scenario_files()
+    assert named.PROJECT / "scenarios" / "orderings.yaml" in of_project
+    (tmp_path / "scenarios").mkdir()
+    for name in ("mine", "orderings"):
+        (tmp_path / "scenarios" / f"{name}.yaml").write_text("name: mine")
+    found = named.scenario_files()
+    assert found == [named.scenario_file(path.stem) for path in found]
+    assert {path.stem for path in found} == {path.stem for path in of_project} | {"mine"}
+    assert tmp_path / "scenarios" / "orderings.yaml" in found
+    assert named.scenario_files("mine") == [tmp_path / "scenarios" / "mine.yaml"]
+
+
+def test_a_file_of_another_kind_is_refused_with_the_name_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.yml", "orderings"):
+        (tmp_path / name).write_text("name: mine")
+    with pytest.raises(ScenarioError, match=r"mine\.yml is not taken for a scenario\n.*ends in \.yaml.*\n.*rename it to mine\.yaml"):
+        named.scenario_file("mine.yml")
+    assert named.scenario_file("orderings").parent.parent == named.PROJECT
 
 
 def test_a_cell_is_found_by_a_part_of_its_id_by_either_source_of_playbooks() -> None:

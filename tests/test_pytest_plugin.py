@@ -70,7 +70,23 @@ def test_cells_are_items_with_readable_ids_and_left_out_ones_stay_visible(tmp_pa
         "replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip:vip:containers",
         "replica-v2.24:k8s-v1.28.6:1cp:base:node:containers",
     ]
+    assert done.stdout.count("1 of 3 would not run:\nreplica-v2.24:k8s-v1.28.6:1cp:base:node:containers left out: it is older") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_collection_in_full_says_in_place_what_would_not_run(tmp_path: Path) -> None:
+    done = lab(tmp_path, GOOD, "--collect-only")
+    shown = [line.strip() for line in done.stdout.splitlines() if "<CellItem" in line]
+    assert [line.partition("> ")[2] for line in shown] == ["", "", "left out: it is older than the question"]
+    assert "would not run" not in done.stdout
+
+
+def test_lists_and_plans_say_what_was_known_and_expired(tmp_path: Path) -> None:
+    known = "{cell: 'replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers', finding: slow-host, upstream: [], expires: 2020-01-31}"
+    (tmp_path / "one.yaml").write_text(f"{one()}known: [{known}]\n")
+    for verb in ("list", "plan"):
+        done = run((sys.executable, "-m", "lab.cli", verb, "one.yaml"), limit_s=60, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT)})
+        assert "containers expired on 2020-01-31, and no longer excuses that cell" in done.stdout, done.stderr
 
 
 def test_a_left_out_cell_is_skipped_with_its_reason(tmp_path: Path) -> None:
@@ -92,7 +108,7 @@ WRONG = {
     "release": (one(ref="replica@v9.9"), "v9.9"),
     "ref": (one(ref="v2.25.0"), "is not like replica@v2.25.0"),
     "kubernetes": (one(kubernetes="v1.29.6"), "lab/components/ builds v1.28.6, v1.29.5"),
-    "type": ("name: one\nabout: [1]\ncells: []\n", "about: Input should be a valid string"),
+    "type": ("name: one\nabout: [1]\ncells: []\n", "about: must be text"),
     "yaml": ("name: one\n  about: {", "is not YAML"),
 }
 

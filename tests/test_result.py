@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from lab import result
 from lab.model import Deviation
 from lab.result import Seen
@@ -27,3 +29,5 @@ def test_where_to_look_is_below_the_folder_that_has_the_evidence() -> None:
     given = result.of(made.cell(), made.LOST, seen(evidence="longest/stage-1"), because="")
     assert given.verdict.look_at == ("cells/longest/stage-1/cells/a/evidence/cp1/kubelet-journal.txt",)
     assert given.evidence == "cells/longest/stage-1"
+    beside = replace(made.LOST, look_at=("../ansible.log",))
+    assert result.of(made.cell(), beside, seen(evidence="longest/stage-1"), because="").verdict.look_at == ("cells/longest/ansible.log",)

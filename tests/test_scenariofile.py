@@ -27,6 +27,8 @@ def test_all_is_every_ordering_beside_those_that_are_named() -> None:
         ("{kubernetes: ['1.29']}", "is not like v1.29.5"),
         ("{beds: [clouds]}", "no bed 'clouds'; lab/beds/ has "),
         ("{topologies: [none]}", "topologies"),
+        ("{topologies: [3cp+71w], beds: [clouds]}", "topology '3cp+71w' is too large: there are addresses for 20 control planes"),
+        ("{topologies: [9999cp], beds: [clouds]}", "no bed 'clouds'"),
         ("{orderings: [weave]}", "unknown addon 'weave'"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_signature_and_no_other_matches_its_sample(one: Signature, sample: Sam
 def test_a_sample_that_must_not_match_is_excluded_by_the_link_it_names(one: Signature, sample: SampleSchema) -> None:
     matched = judged(one, sample, by=(one,))
     assert matched.findings == ()
-    assert [ruled.because.partition("): ")[2] for ruled in matched.ruled_out] == [sample.link]
+    assert [ruled.because.partition(") it is not so that ")[2] for ruled in matched.ruled_out] == [sample.link]
 
 
 @pytest.mark.parametrize(("one", "sample"), MUST_NOT)
@@ -153,7 +153,60 @@ def test_a_ruled_out_signature_shows_the_line_that_speaks_against_it() -> None:
     facts = {**forbidden.must_match[0].facts, "kube-vip-manifest": "kind: Pod\n  path: /etc/kubernetes/super-admin.conf\n"}
     (ruled_out,) = match((forbidden,), evidence(forbidden, facts), context=CONTEXT).ruled_out
     assert ruled_out.line == "path: /etc/kubernetes/super-admin.conf"
-    assert ruled_out.because == "not so on cp1 (kube-vip-manifest): kube-vip's manifest gives it admin.conf"
+    assert ruled_out.because == "on cp1 (kube-vip-manifest) it is not so that kube-vip's manifest gives it admin.conf"
+
+
+ETCD_FAILED = {
+    "ansible": "stage: kube-vip, rc 2 after 145 s\ntask: etcd : Etcd | Wait until the member is healthy\nsaid: Timeout\n",
+    "init": "stage=kube-vip rc=2 attempts=0 init_rc=unknown init_s=0\n",
+    "checks": "",
+}
+NOTHING_RUNS = {
+    "addresses": "2: eth0    inet 10.9.7.10/24 scope global eth0\n",
+    "containers": "CONTAINER   IMAGE   CREATED   STATE   NAME\n",
+    "kubelet-state": "ActiveState=inactive\nNRestarts=0\n",
+    "kubeconfigs": "grep: /etc/kubernetes/*.conf: No such file or directory\n",
+    "livez-node": "curl: (7) Failed to connect\n",
+    "livez-vip": "curl: (7) Failed to connect\n",
+    "load": "some avg10=88.00 avg60=70.00 avg300=40.00 total=1\n",
+    "cni": "total 4\n-rw-r--r-- 1 root root 454 Nov 26 02:20 87-spraylab.conflist\n",
+}
+
+
+def early_failure() -> Evidence:
+    lab = (Fact(probe=probe, node="lab", text=text, at_s=1.0) for probe, text in ETCD_FAILED.items())
+    return Evidence(facts=(*lab, *(Fact(probe=probe, node="cp1", text=text, at_s=1.0) for probe, text in NOTHING_RUNS.items())))
+
+
+def told(matched: Matched) -> set[str]:
+    return {one.signature for one in matched.ruled_out} | {one.partition(":")[0] for one in matched.unclear}
+
+
+@pytest.mark.parametrize(
+    ("addons", "near"),
+    [((), {"kubelet-never-starts"}), (("kube-vip",), {"kube-vip-admin-conf-forbidden", "kube-vip-no-mode", "kubelet-never-starts"})],
+)
+def test_a_cell_is_told_what_it_is_not_only_of_failures_it_could_be_taken_for(addons: tuple[str, ...], near: set[str]) -> None:
+    found = told(match(ALL, early_failure(), context=CONTEXT, addons=addons))
+    assert found >= near
+    assert not [name for name in found if name.startswith(("cilium-", "metallb-", "pool-", "download-", "packages-", "init-"))]
+    assert bool([name for name in found if name.startswith("kube-vip-")]) == ("kube-vip" in addons)
+
+
+def test_of_an_addon_that_is_off_more_than_the_symptom_must_be_there() -> None:
+    ownerless = evidence(BY_ID["vip-without-owner"], BY_ID["vip-without-owner"].must_match[0].facts)
+    assert "kube-vip-admin-conf-forbidden" in told(match(ALL, ownerless, context=CONTEXT, addons=()))
+    assert "kube-vip-no-mode" not in told(match(ALL, ownerless, context=CONTEXT, addons=()))
+
+
+def test_what_holds_is_found_whatever_the_cell_has() -> None:
+    one = BY_ID["kube-vip-no-mode"]
+    (found,) = match(ALL, evidence(one, one.must_match[0].facts), context=CONTEXT, addons=()).findings
+    assert found.signature == one.id
+
+
+def test_all_ids_are_those_of_all_signatures() -> None:
+    assert signature.ids() == tuple(one.id for one in ALL)
 
 
 def test_what_a_line_speaks_against_comes_before_what_no_line_speaks_for() -> None:

@@ -1,9 +1,13 @@
+import ipaddress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lab import slots
+from lab import export, network, ranges, slots
 from lab.errors import BedError
+from lab.model import Slot, Topology
 
 
 def test_a_slot_has_the_same_addresses_whenever_it_is_used() -> None:
@@ -63,6 +67,37 @@ def test_a_host_full_of_runs_says_so() -> None:
 def test_a_slot_that_does_not_exist_is_refused() -> None:
     with pytest.raises(BedError, match="there is no slot 16"):
         slots.hold(16, ())
+
+
+PLACES = (*map(slots.slot, range(slots.COUNT)), export.KIND_PLACE, export.VAGRANT_PLACE)
+
+
+@given(
+    st.builds(Topology, control_planes=st.integers(1, 25), workers=st.integers(0, 80)).filter(lambda one: not slots.lacking(one)),
+    st.sampled_from(PLACES),
+)
+def test_every_address_of_a_topology_that_has_room_is_nobody_elses(topology: Topology, place: Slot) -> None:
+    nodes = [node.address for node in slots.layout(topology, place)]
+    assert len(nodes) == topology.control_planes + topology.workers + 1
+    pool = ranges.parse(place.pool)
+    taken = [
+        *nodes,
+        place.vip,
+        place.gateway,
+        *(str(one) for net in ipaddress.summarize_address_range(pool.first, pool.last) for one in net),
+    ]
+    assert len(set(taken)) == len(taken)
+    inside = ipaddress.ip_network(place.subnet)
+    assert set(map(ipaddress.ip_address, taken)) <= set(inside.hosts())
+    pods = [network.pods_of(index) for index in range(len(nodes) - 1)]
+    assert all(ipaddress.IPv4Network(one).subnet_of(ipaddress.IPv4Network("10.233.64.0/18")) for one in pods)
+
+
+@pytest.mark.parametrize(("control_planes", "workers"), [(9999, 0), (21, 1), (3, 71), (3, 300)])
+def test_what_has_no_addresses_lacks_them(control_planes: int, workers: int) -> None:
+    assert slots.lacking(Topology(control_planes=control_planes, workers=workers)) == (
+        "there are addresses for 20 control planes and 44 workers at most"
+    )
 
 
 def test_the_loopback_of_this_host_is_known() -> None:

@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from lab import evidence
 from lab.model import Cell, CheckResult, Finding, Link, Outcome, RuledOut, StageRun
 from lab.notation import parse_ordering, parse_ref, parse_topology
 from lab.release import KubeadmInit
 from lab.signature import Matched
-from lab.verdict import judge, would_end
+from lab.verdict import LOOK_AT, SUBJECTS, judge, would_end
 
 INIT = KubeadmInit(tasks=("Kubeadm | Initialize first master",), timeout_s=300, attempts=4, delay_s=5, preflight="all", own_wait_s=300)
 CELL = Cell(
@@ -88,6 +89,40 @@ def test_a_fail_without_a_finding_says_where_to_look_and_what_could_not_be_told(
     assert verdict.look_at == ("cp1.kube-vip-log.txt", "cp1.kubelet-journal.txt", "cp1.addresses.txt")
     assert "slow-host: livez-vip could not be read" in verdict.summary
     assert verdict.cause == ""
+
+
+FILES = [f"evidence/{node}/{name}.txt" for node in ("cp1", "cp2", "lab") for name in evidence.probes()] + ["../a/stage-0/ansible.log"]
+
+
+@pytest.mark.parametrize(
+    ("task", "node", "first"),
+    [
+        ("etcd : Etcd | Wait until the member is healthy", "cp1", ["cp1/etcd-log.txt", "cp2/etcd-log.txt", "lab/etcd-log.txt"]),
+        ("etcd : Etcd | Wait until the member is healthy", "cp2", ["cp2/etcd-log.txt", "cp1/etcd-log.txt", "lab/etcd-log.txt"]),
+        ("container-engine/containerd : Containerd | Ensure it runs", "cp2", ["cp2/containerd-journal.txt"]),
+        ("network_plugin/cilium : Cilium | Wait for pods to run", "cp1", ["cp1/cilium-"] * 5),
+        ("kubernetes/node : Kube-vip | Write static pod", "cp1", ["cp1/kube-vip-log.txt", "cp2/kube-vip-log.txt"]),
+        ("bootstrap : Something | Else", "cp1", []),
+    ],
+)
+def test_what_the_failed_task_is_about_comes_first_and_the_installers_log_is_always_there(task: str, node: str, first: list[str]) -> None:
+    run = replace(WAITED, attempts=0, init_rc=None, failed_task=task, failed_node=node)
+    verdict = judge([], [run], matched=NOTHING, files=FILES, full=FULL)
+    assert len(verdict.look_at) == LOOK_AT
+    assert all(seen.startswith(f"evidence/{wanted}") for seen, wanted in zip(verdict.look_at, first, strict=False))
+    assert "../a/stage-0/ansible.log" in verdict.look_at
+    if len(first) < LOOK_AT - 1:
+        usual = [path for path in verdict.look_at if not any(word in path for word in ("etcd", "containerd", "cilium", "ansible.log"))]
+        assert usual[0] == f"evidence/{node}/kube-vip-log.txt"
+
+
+def test_a_red_check_says_what_to_look_at_too() -> None:
+    verdict = judge([check(Outcome.FAIL, "CoreDNS answers")], [GREEN], matched=NOTHING, files=FILES, full=FULL)
+    assert verdict.look_at[:2] == ("evidence/cp1/coredns-log.txt", "evidence/cp2/coredns-log.txt")
+
+
+def test_every_subject_of_tasks_is_one_of_a_probe() -> None:
+    assert not [subject for subject in SUBJECTS if not any(subject in name for name in evidence.probes())]
 
 
 def test_what_could_not_be_fetched_is_an_error_and_not_a_failure_of_the_release() -> None:

@@ -160,8 +160,8 @@ def _reason(result: CellResult, *, is_open: bool) -> Iterator[str]:
     yield from _listed(
         "Checks that are not green:", [f"{one.outcome.name} {_text(one.check)} on {one.node}: {_text(one.said)}" for one in failed]
     )
-    others = [f"`{one.signature}`: {_text(one.because)}" + (f" `{_line(one.line)}`" if one.line else "") for one in verdict.ruled_out]
-    yield from _listed("What it is not:", others)
+    others = [f"not `{one.signature}`: {_text(one.because)}" + (f" `{_line(one.line)}`" if one.line else "") for one in verdict.ruled_out]
+    yield from _listed("What it is not, of the failures it could be taken for:", others)
     if result.host_load:
         yield f"What the host lacked meanwhile: {_text(result.host_load)}"
         yield ""

@@ -119,9 +119,9 @@ def explanation(result: CellResult) -> RenderableType:
     for branch in (*_failed_tasks(result), *_failed_checks(result), *_findings(verdict)):
         top.add(branch)
     if verdict.ruled_out:
-        branch = top.add("what it is not")
+        branch = top.add("what it is not, of the failures it could be taken for")
         for other in verdict.ruled_out[:RULED_OUT_SHOWN]:
-            branch.add(Text(f"{other.signature}: {other.because}" + (f" [{_short(other.line)}]" if other.line else "")))
+            branch.add(Text(f"not {other.signature}: {other.because}" + (f" [{_short(other.line)}]" if other.line else "")))
     if verdict.look_at:
         branch = top.add("where to look")
         for path in verdict.look_at:
