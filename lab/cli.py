@@ -271,7 +271,7 @@ def _gc_cache(days: int, *, yes: bool) -> None:
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs.")
 def shell(cell: str, node: str, folder: Path) -> None:
     """Open a shell on NODE (cp1, client) of CELL, whose nodes --keep left running; a part of the cell's id will do."""
-    os.execvp("ssh", ("ssh", "-F", str(kept.way(cell, folder)), node))  # noqa: S606, S607 - the terminal is handed over to it
+    os.execvp("ssh", ("ssh", "-F", str(kept.way(cell, node, folder)), node))  # noqa: S606, S607 - the terminal is handed over to it
 
 
 @main.command("beds")

@@ -16,14 +16,22 @@ FOLDER = "scenarios"
 def scenario_file(name: str) -> Path:
     """The file that `name` means: a path, or a file of scenarios/ here or of the project. Raises ScenarioError."""
     here = Path(name)
-    if here.suffix == ".yaml" and here.exists():
+    if here.suffix == ".yaml" and _there(here):
         return here.absolute()
     folders = list(dict.fromkeys((Path.cwd() / FOLDER, PROJECT / FOLDER)))
     for folder in folders:
-        if (path := folder / f"{name}.yaml").exists():
+        if _there(path := folder / f"{name}.yaml"):
             return path
     there = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     raise ScenarioError(f"no scenario {name!r}", f"there are {', '.join(there) or 'none'}", "name one of them, or the path of a .yaml file")
+
+
+def _there(path: Path) -> bool:
+    """Whether it is there; what this system cannot even look for, such as a name of 300 letters, is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def scenario_files(name: str | None = None) -> list[Path]:

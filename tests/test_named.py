@@ -21,6 +21,12 @@ def test_a_scenario_that_is_not_there_is_told_with_those_that_are(tmp_path: Path
         named.scenario_file("weave")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".yaml"])
+def test_a_name_that_no_file_can_have_is_that_of_no_scenario(name: str) -> None:
+    with pytest.raises(ScenarioError, match="no scenario 'xxx"):
+        named.scenario_file(name)
+
+
 def test_without_a_name_all_scenarios_of_the_project_are_meant() -> None:
     assert named.scenario_file("orderings") in named.scenario_files()
     assert named.scenario_files("orderings") == [named.scenario_file("orderings")]
