@@ -225,9 +225,9 @@ def build(names: tuple[str, ...]) -> None:
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def matrix_(folder: Path | None) -> None:
     """Show the matrix and the reasons of a run, by default the newest of ./runs; ends with the run's exit code."""
-    shown = matrix.read(folder or runs.newest())
+    shown = runs.shown(folder or runs.newest())
     terminal.show(shown, terminal.console())
-    sys.exit(matrix.exit_code(shown.cells, asked="green"))
+    sys.exit(matrix.exit_code(shown.cells, asked=shown.asked))
 
 
 @main.command("gc")

@@ -25,7 +25,7 @@ from lab.supply import Supply
 FOLDER = "scenarios"  # YAML files of folders of this name, and those named on the command line, are scenarios
 INTERRUPTED = 130  # what a shell reports for Ctrl-C; pytest's own 2 means UNKNOWN here
 EXPLAINED = "explained"  # category of a red cell that was asked for its verdict and has one
-OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "reuse", "seed", "going_on", "failed")  # of ready.Options
+OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "reuse", "seed", "going_on", "failed", "asked")
 _PROBLEMS = pytest.StashKey[list[str]]()
 _REFS = pytest.StashKey[Refs]()
 _SESSION = pytest.StashKey["_Session"]()
