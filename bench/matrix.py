@@ -23,7 +23,7 @@ from lab.journal import JUDGED
 from lab.matrix import CellResult
 from lab.model import Cell
 from lab.notation import parse_ordering, parse_ref, parse_topology
-from lab.reports import terminal
+from lab.reports import screen
 
 LIMIT_S = 7200.0
 SHORT_S = 45  # of each of four attempts of kubeadm init, so that a red cell can be waited out here
@@ -54,7 +54,7 @@ def main() -> None:
     for name, seconds in rows:
         table.add_row(name, f"{seconds:.0f}", f"{seconds / first:.2f}", f"{seconds / above:.2f}")
         above = seconds
-    terminal.console().print(table)
+    screen.console().print(table)
 
 
 def measured() -> list[tuple[str, float]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from lab import check, journal, matrix, runs
-from lab.reports import terminal
+from lab.reports import screen
 
 STEPS = ("nodes", "checks", "evidence")
 
@@ -30,7 +30,7 @@ def main() -> None:
         share = (whole_s - installer_s - waiting_s) / whole_s
         figures = (whole_s, installer_s, waiting_s, *own.values())
         table.add_row(result.id, *(f"{figure:.1f} s" for figure in figures), f"{share:.0%}")
-    terminal.console().print(table)
+    screen.console().print(table)
 
 
 if __name__ == "__main__":

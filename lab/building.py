@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lab import box, component
 from lab.deadline import now_s
+from lab.errors import ScenarioError
 from lab.journal import Line
 
 BOX = "box"
@@ -12,10 +13,13 @@ BOX = "box"
 
 def build(names: Sequence[str], tell: Callable[[Line], None]) -> dict[str, Path]:
     """Name -> where it lies in the cache: all components but optional ones where none is named, the box only where it is. Raises as what
-    builds them.
+    builds them, and ScenarioError for a name that is none of these.
 
     tell: told each step.
     """
+    if unknown := [name for name in names if name not in (*component.names(), BOX)]:
+        why = f"there are {', '.join(component.names())}, and {BOX}, which is that of virtual machines"
+        raise ScenarioError(f"nothing to build is called {', '.join(map(repr, unknown))}", why, "name some of them, or none")
     wanted = tuple(name for name in names if name != BOX)
     built: dict[str, Path] = {}
     if BOX in names:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -14,20 +14,20 @@ from lab import (
     bed,
     building,
     cachedir,
-    course,
     doctor,
+    ending,
     engine,
-    estimate,
     export,
     fidelity,
     gc,
+    handover,
     host,
-    journal,
     kept,
     libvirt,
     matrix,
     named,
     plan,
+    preview,
     ready,
     release,
     runs,
@@ -37,26 +37,36 @@ from lab import (
     takehome,
 )
 from lab.deadline import now_s, today
-from lab.errors import LabError, ScenarioError
-from lab.model import Site
+from lab.ending import BAD_INPUT, UNREAD
+from lab.model import Outcome, Site
 from lab.refs import Refs
-from lab.reports import bedtable, cachetable, planned, progress, terminal
-
-BAD_INPUT = 4
-CELL_OPTIONS = ("artifacts", "bed", "engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "seed")
-FLAGS = {"no_reuse": "--no-reuse", "resume": "--resume", "failed": "--failed"}
+from lab.reports import bedtable, cachetable, progress, screen, terminal
 
 
 class Command(click.Group):
-    """Tells an error of the lab as one message, and ends with 4."""
+    """Ends as the README says, whatever a verb raises: click's own 2 for what it cannot read, and Python's 1, mean verdicts here."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run the verb of the command line."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+            sys.stdout.flush()
+        except click.ClickException as error:
+            error.show()
+            code = BAD_INPUT
+        except Exception as error:  # noqa: BLE001 - the border of the program: `ending` tells each
+            told = ending.of(KeyboardInterrupt() if isinstance(error, click.Abort) else error)
+            ending.tell(told)
+            code = told.code
+        sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb."""
         try:
             return super().invoke(ctx)
-        except LabError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(BAD_INPUT)
+        except BrokenPipeError:  # which click would end with 1
+            ending.tell(ending.of(BrokenPipeError()))
+            ctx.exit(UNREAD)
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -118,15 +128,9 @@ def run(name: str, **options: object) -> None:
 
 def _pytest(name: str, *, asked: str, options: dict[str, object]) -> None:
     """Become pytest: its plugins must come before what this process has imported, and its exit code is the run's."""
-    plugins = ("-p", "lab.pytest_plugin", "-p", "no:cacheprovider")
-    file, root = str(named.scenario_file(name)), f"--rootdir={named.PROJECT}"
-    arguments = [sys.executable, "-m", "pytest", file, f"--asked={asked}", "--no-header", *plugins, root]
-    arguments += [f"--{option}={options[option]}" for option in CELL_OPTIONS if options[option] is not None]
-    arguments += [f"--{option}={one}" for option in ("ref", "component") for one in options[option]]  # type: ignore[attr-defined] # tuples
-    arguments += [flag for name, flag in FLAGS.items() if options[name]]
-    arguments += ["-k", str(options["only"])] if options["only"] else []
+    arguments = handover.arguments(named.scenario_file(name), asked=asked, options=options, root=named.PROJECT)
     sys.stdout.flush()
-    os.execv(sys.executable, arguments)  # noqa: S606 - the same Python
+    os.execv(sys.executable, (sys.executable, "-m", "pytest", *arguments))  # noqa: S606 - the same Python
 
 
 @main.command("list")
@@ -156,30 +160,22 @@ def list_(name: str | None) -> None:
 @SUPPLY[1]
 @click.option("--stages", is_flag=True, help="Every run of the installer in full: its command, what it sets, what is verified behind it.")
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs, for how long cells took.")
-@click.option("-k", "only", default="", help="Only cells whose id has this in it.")
+@click.option("-k", "only", default="", help="Only cells whose id matches, as pytest's -k.")
 def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool, **asked: Any) -> None:
-    """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing."""
+    """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing.
+
+    Ends with 2 when every cell is left out.
+    """
     refs, supply = Refs(repository=asked["kubespray"], instead=asked["ref"]), ready.supply(asked["artifacts"], asked["component"])
     check = partial(ready.installable, supply=supply)
-    read = scenario.load(named.scenario_file(name), check=check, refs=refs, bed=asked["bed"], lacks=ready.lacking)
-    cells = tuple(cell for cell in read.cells if only in cell.id)
-    if not cells:
-        raise ScenarioError(f"no cell of {name!r} has {only!r} in its id", "-k looks for a part of the id", "`spraylab list` shows them")
-    of = course.courses(cells, reuse=not no_reuse)
-    outlines = {one.longest.id: ready.stages(one.longest, supply) for one in of} if stages else {}
-    predicted = {cell.id: ready.predicted(cell, outlines[one.longest.id]) for one in of if stages for cell in course.prefixes(one.longest)}
-    planned.show(
-        of,
-        terminal.console(),
-        known=estimate.learn(journal.of_runs(folder, kinds=(journal.JUDGED,))),
-        capacity=ready.capacity(),
-        limit=jobs,
-        stages=outlines,
-        predicted=predicted,
-        left_out={one.cell.id: one.because for one in read.left_out if only in one.cell.id},
-    )
+    file = named.scenario_file(name)
+    whole = scenario.load(file, check=check, refs=refs, bed=asked["bed"], lacks=ready.lacking)
+    read = scenario.chosen(whole, only, file=file)
+    preview.show(read, supply, known=folder, limit=jobs, reuse=not no_reuse, in_full=stages)
     for said in scenario.expired(read, today=today()):
         click.echo(said)
+    if not read.cells:
+        sys.exit(matrix.EXIT[Outcome.UNKNOWN])
 
 
 @main.command("inventory")
@@ -219,7 +215,7 @@ def export_(cell: str, folder: Path, *, form: export.Form, name: str | None) -> 
 @click.argument("names", nargs=-1)
 def build(names: tuple[str, ...]) -> None:
     """Build components (by default all but optional ones), or the `box` of virtual machines; what is in the cache is not built again."""
-    with progress.Progress(terminal.console(), last_s={}, cells=0) as shown:
+    with progress.Progress(screen.console(), last_s={}, cells=0) as shown:
         built = building.build(names, shown)
     for name, path in built.items():
         click.echo(f"{name}: {path}")
@@ -229,9 +225,9 @@ def build(names: tuple[str, ...]) -> None:
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def matrix_(folder: Path | None) -> None:
     """Show the matrix and the reasons of a run, by default the newest of ./runs; ends with the run's exit code."""
-    shown = matrix.read(folder or runs.newest())
-    terminal.show(shown, terminal.console())
-    sys.exit(matrix.exit_code(shown.cells, asked="green"))
+    shown = runs.shown(folder or runs.newest())
+    terminal.show(shown, screen.console())
+    sys.exit(matrix.exit_code(shown.cells, asked=shown.asked))
 
 
 @main.command("gc")
@@ -260,7 +256,7 @@ def gc_(choice: engine.Choice, days: int, *, yes: bool, cache: bool) -> None:
 def _gc_cache(days: int, *, yes: bool) -> None:
     click.echo(f"looking through {cachedir.root()}", err=True)
     entries = stale.look(days=days)
-    terminal.console().print(cachetable.table(entries, now_s=now_s()))
+    screen.console().print(cachetable.table(entries, now_s=now_s()))
     going = [one for one in entries if not one.stays]
     click.echo(cachetable.ended(going, stale.delete(going) if yes else None, days=days))
 
@@ -271,21 +267,21 @@ def _gc_cache(days: int, *, yes: bool) -> None:
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs.")
 def shell(cell: str, node: str, folder: Path) -> None:
     """Open a shell on NODE (cp1, client) of CELL, whose nodes --keep left running; a part of the cell's id will do."""
-    os.execvp("ssh", ("ssh", "-F", str(kept.way(cell, folder)), node))  # noqa: S606, S607 - the terminal is handed over to it
+    os.execvp("ssh", ("ssh", "-F", str(kept.way(cell, node, folder)), node))  # noqa: S606, S607 - the terminal is handed over to it
 
 
 @main.command("beds")
 def beds_() -> None:
     """Show what nodes of each bed can show on this host, and what they cannot, with the checks that mean less for it."""
     limits = {name: fidelity.limits(name, host.facts(), told=bed.find(name).conditions()) for name in bed.names()}
-    terminal.console().print(bedtable.table(limits))
+    screen.console().print(bedtable.table(limits))
 
 
 @main.command("doctor")
 def doctor_() -> None:
     """Say what this host can and cannot do for the lab, each with its fix; 4 when a cell cannot run."""
     rows = doctor.rows()
-    terminal.console().print(terminal.abilities(rows))
+    screen.console().print(terminal.abilities(rows))
     sys.exit(BAD_INPUT if any(row.needed and not row.ok for row in rows) else 0)
 
 

@@ -12,11 +12,11 @@ from lab.errors import LabError
 
 def rows(connect: Callable[[], AbstractContextManager[Engine]] = engine.connect) -> tuple[Ability, ...]:
     """The abilities of this host; that of an engine which cannot be reached says why."""
-    name, why = "", ""
+    name, why, fix = "", "", ""
     try:
         with connect() as connected:
             name = f"{connected.name} {connected.version()}"
     except LabError as error:
-        why = str(error.args[1])
+        _, why, fix = error.args
     found = ability.abilities(host.facts(), engine=name, cache=cachedir.root())
-    return tuple(replace(row, seen=f"{row.seen}: {why}") if why and row.name == "container engine" else row for row in found)
+    return tuple(replace(row, seen=f"{row.seen}: {why}", fix=fix) if why and row.name == "container engine" else row for row in found)

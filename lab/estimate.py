@@ -54,7 +54,7 @@ def learn(lines: Iterable[Line]) -> Known:
     by_cell: dict[str, Took] = {}
     of_kind: dict[tuple[str, str, str, str], list[float]] = {}
     for line in lines:
-        if line.kind == JUDGED and line.duration_s is not None:
+        if line.kind == JUDGED and line.duration_s is not None and line.name in Outcome.__members__:
             at = str(line.more.get("at", ""))
             by_cell[at] = Took(seconds=line.duration_s, green=Outcome[line.name] in GREEN)
             seen = str(line.more.get("bed", "containers")), str(line.more.get("topology", "")), str(line.more.get("stage", ""))

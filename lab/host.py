@@ -108,9 +108,12 @@ def node_needs(seen: HostFacts) -> NodeNeeds:
 
 def disk_free_bytes(path: Path) -> int:
     """Room on the file system `path` is on or would be made on, in bytes."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
+    for place in (path, *path.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:  # it is not there, or not to be seen by this user
+            continue
+    return 0
 
 
 def inotify_free(*, root: Path = HOST) -> int:

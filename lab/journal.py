@@ -83,10 +83,10 @@ def _masked(value: object) -> object:
 
 
 def read(path: Path, *, cells: Container[str] | None = None, kinds: Sequence[str] = ()) -> Iterator[Line]:
-    """The lines of a journal, first to last, of `cells` and of `kinds` alone where they are given; a last line cut off by a killed run is
-    left out."""
+    """The lines of a journal, first to last, of `cells` and of `kinds` alone where they are given; a line that is none, such as
+    the last one of a killed run, is left out."""
     marks = tuple(f'"kind": "{kind}"' for kind in kinds)
-    with path.open() as stream:
+    with path.open(errors="replace") as stream:  # of a full disk or a killed machine, anything may be left
         for text in stream:
             if marks and not any(mark in text for mark in marks):
                 continue

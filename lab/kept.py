@@ -4,20 +4,42 @@ from pathlib import Path
 
 from lab.errors import HostError, ScenarioError
 
+FILE = "ssh_config"  # in the folder of a cell
+LISTED = 30  # cells that a part of an id may mean; more nobody reads
+KEEP = "run it with --keep=failure or --keep=always"
 
-def way(cell: str, runs: Path) -> Path:
-    """The SSH configuration of the nodes of the newest cell that has `cell` in its id, of the runs in the folder `runs`.
 
-    Raises ScenarioError when no run has such a cell, HostError when its nodes are gone.
+def way(cell: str, node: str, runs: Path) -> Path:
+    """The SSH configuration that leads to `node` of the cell that has `cell` in its id; of the newest run below `runs` that left its nodes.
+
+    Raises ScenarioError when no run has such a cell, several fit, or it has no such node; HostError when all its nodes are gone.
     """
-    configs = sorted(runs.absolute().glob(f"*/cells/*{cell}*/ssh_config"))
-    if not configs:
-        raise ScenarioError(
-            f"no nodes of a cell {cell!r}", f"no run in {runs.absolute()} has such a cell", "run it with --keep=failure or --keep=always"
-        )
-    control = next((line.split()[1] for line in configs[-1].read_text().splitlines() if line.split()[:1] == ["ControlPath"]), "")
-    if not Path(control).parent.exists():
-        raise HostError(
-            f"the nodes of {configs[-1].parent.name} are gone", f"{Path(control).parent} was removed with them", "run it with --keep=always"
-        )
-    return configs[-1]
+    found = [path for path in sorted(runs.absolute().glob(f"*/cells/*/{FILE}")) if cell in path.parent.name]
+    if not found:
+        raise ScenarioError(f"no nodes of a cell {cell!r}", f"no run in {runs.absolute()} has such a cell", KEEP)
+    there = {path.parent.name: path for path in found if _control(path).parent.exists()}
+    if not there:
+        last = found[-1]
+        raise HostError(f"the nodes of {last.parent.name} are gone", f"{_control(last).parent} was removed with them", KEEP)
+    if cell not in there and len(there) > 1:
+        more = f"\n    and {len(there) - LISTED} more" if len(there) > LISTED else ""
+        listed = "\n    ".join(sorted(there)[:LISTED])
+        why = f"nodes are there of these, which have it in their ids:\n    {listed}{more}"
+        raise ScenarioError(f"{cell!r} fits {len(there)} cells", why, "name one, or more of its id")
+    config = there[cell] if cell in there else next(iter(there.values()))
+    if node not in (names := _nodes(config)):
+        raise ScenarioError(f"no node {node!r} in {config.parent.name}", f"there are {', '.join(names)}", "name one of them")
+    return config
+
+
+def _control(config: Path) -> Path:
+    """Where its connections are; the folder is removed with the nodes."""
+    return Path(next((words[1] for words in _words(config) if words[0] == "ControlPath"), ""))
+
+
+def _nodes(config: Path) -> list[str]:
+    return [words[1] for words in _words(config) if words[0] == "Host" and words[1] != "*"]
+
+
+def _words(config: Path) -> list[list[str]]:
+    return [words for line in config.read_text().splitlines() if len(words := line.split()) > 1]

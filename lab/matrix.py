@@ -17,6 +17,7 @@ GREEN = (Outcome.PASS, Outcome.SKIP)
 COLOUR = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "magenta", Outcome.UNKNOWN: "yellow", Outcome.SKIP: "dim"}
 SLOWEST = 5  # tasks of each ref that reports tell; matrix.json has those of each stage
 SAID_CHARACTERS = 300  # of a failed task, its last ones; the page and the log have more
+Asked = Literal["green", "verdicts"]
 EXIT = {Outcome.FAIL: 1, Outcome.UNKNOWN: 2, Outcome.ERROR: 3}
 
 
@@ -110,7 +111,8 @@ class LeftOutCell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
     """All results of one run. `how`: what they share and in which order they came; `supply`: where what was installed came from and in
-    which versions, as far as that was asked for; `host`: fact -> value, for who compares runs of two machines."""
+    which versions, as far as that was asked for; `host`: fact -> value, for who compares runs of two machines; `asked`: as of
+    `exit_code`."""
 
     lab_version: str
     run: str
@@ -122,6 +124,7 @@ class Matrix:
     left_out: tuple[LeftOutCell, ...] = ()
     how: str = ""
     supply: str = ""
+    asked: Asked = "green"
 
 
 def write(matrix: Matrix, folder: Path) -> Path:
@@ -135,9 +138,9 @@ def write(matrix: Matrix, folder: Path) -> Path:
 
 def read(path: Path) -> Matrix:
     """The matrix of the file, or of the run's folder, at `path`. Raises ScenarioError when it is none of this version."""
-    path = path / FILE if path.is_dir() else path
     fix = f"name a folder of runs/ with a {FILE} in it"
     try:
+        path = path / FILE if path.is_dir() else path
         raw = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, OSError) else f"it is not JSON: {error}"
@@ -150,7 +153,7 @@ def read(path: Path) -> Matrix:
         raise ScenarioError(f"{path} is not a matrix", str(error), fix) from error
 
 
-def exit_code(results: tuple[CellResult, ...], *, asked: Literal["green", "verdicts"]) -> int:
+def exit_code(results: tuple[CellResult, ...], *, asked: Asked) -> int:
     """0 when no cell is worse than asked for, else 1 FAIL, 2 UNKNOWN, 3 ERROR, of the worst.
 
     asked: `green` takes PASS, SKIP and cells known to be red for their finding; `verdicts` takes FAIL with a cause too.
@@ -159,7 +162,7 @@ def exit_code(results: tuple[CellResult, ...], *, asked: Literal["green", "verdi
     return EXIT.get(outcome, 0) if results else EXIT[Outcome.UNKNOWN]
 
 
-def is_fine(result: CellResult, *, asked: Literal["green", "verdicts"]) -> bool:
+def is_fine(result: CellResult, *, asked: Asked) -> bool:
     """Whether the cell is what was asked for; see `exit_code`."""
     explained = result.verdict.outcome is Outcome.FAIL and bool(result.verdict.cause)
     return result.verdict.outcome in GREEN or (explained and (asked == "verdicts" or bool(result.known)))

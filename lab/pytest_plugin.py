@@ -2,31 +2,35 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import bed, journal, matrix, ready, runs, scenario
+from lab import bed, journal, matrix, ready, runs, scenario, selection
 from lab.command import interrupted_by_sigterm
 from lab.deadline import today
+from lab.ending import INTERRUPTED
 from lab.errors import LabError
 from lab.matrix import CellResult, LeftOutCell
 from lab.model import Cell, Outcome
 from lab.ready import FOLDER as RUNS
 from lab.ready import Options
 from lab.refs import Refs
-from lab.reports import progress, terminal
+from lab.reports import planned, progress, screen, terminal
 from lab.runs import Asked
 from lab.scenario import Scenario
 from lab.supply import Supply
 
 FOLDER = "scenarios"  # YAML files of folders of this name, and those named on the command line, are scenarios
-INTERRUPTED = 130  # what a shell reports for Ctrl-C; pytest's own 2 means UNKNOWN here
 EXPLAINED = "explained"  # category of a red cell that was asked for its verdict and has one
-OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "reuse", "seed", "going_on", "failed")  # of ready.Options
+OPTIONS = ("engine", "patience", "keep", "kubespray", "slot", "runs", "jobs", "reuse", "seed", "going_on", "failed", "asked")
 _PROBLEMS = pytest.StashKey[list[str]]()
+_READ = pytest.StashKey[int]()  # scenarios that were asked for
+_CELLS = pytest.StashKey[int]()  # of them, before -k
+_LEFT_OUT = pytest.StashKey[dict[str, str]]()  # cell id -> why, where no other was asked for
 _REFS = pytest.StashKey[Refs]()
 _SESSION = pytest.StashKey["_Session"]()
 
@@ -63,8 +67,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare what collection fills."""
-    config.stash[_PROBLEMS] = []
+    """Prepare what collection fills; refuse options that no run can have, also where none of its cells is run."""
+    config.stash[_PROBLEMS], config.stash[_READ], config.stash[_CELLS] = [], 0, 0
+    try:
+        ready.possible(_options(config))
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioFile | None":
@@ -80,6 +88,7 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator["CellItem"]:
         """Yield an item per cell, those left out with the reason to skip them. What is wrong is told once, after collection."""
+        self.config.stash[_READ] += 1
         try:
             check = partial(ready.installable, supply=_supply(self.config))
             read = scenario.load(self.path, check=check, refs=_refs(self.config), bed=self.config.option.bed, lacks=ready.lacking)
@@ -97,7 +106,12 @@ class ScenarioFile(pytest.File):
         item.add_marker(pytest.mark.filterwarnings("default"))  # a library's warning is no verdict on kubespray
         if self.config.pluginmanager.hasplugin("timeout"):
             item.add_marker(pytest.mark.timeout(0))  # a cell has its own limits
+        self.config.stash[_CELLS] += 1
         return item
+
+
+def _options(config: pytest.Config) -> Options:
+    return Options(**{name: getattr(config.option, name) for name in OPTIONS})
 
 
 def _refs(config: pytest.Config) -> Refs:
@@ -121,7 +135,7 @@ def _say(config: pytest.Config, said: str) -> None:
     with ExitStack() as stack:
         if capture is not None:
             stack.enter_context(capture.global_and_fixture_disabled())
-        terminal.console().print(said, soft_wrap=True, highlight=False)
+        screen.console().print(said, soft_wrap=True, highlight=False)
 
 
 class CellItem(pytest.Item):
@@ -166,9 +180,8 @@ class _Session:
     """What the cells of this session share."""
 
     def __init__(self, config: pytest.Config, items: list[CellItem], stack: ExitStack) -> None:
-        option = config.option
         self._capture = config.pluginmanager.getplugin("capturemanager")
-        options = Options(**{name: getattr(option, name) for name in OPTIONS}, supply=_supply(config))
+        options = replace(_options(config), supply=_supply(config))
         scenarios = list(dict.fromkeys(item.scenario for item in items))
         asked = Asked(
             scenarios=tuple(one.name for one in scenarios),
@@ -178,7 +191,7 @@ class _Session:
             known=lambda cell, finding: _known(scenarios, cell, finding),
         )
         ready.ready(asked.cells, options, say=partial(_say, config))
-        console = terminal.console()
+        console = screen.console()
         last_s = journal.last_durations(options.runs)
         self._progress = progress.Progress(console, last_s=last_s, cells=len(asked.cells), left_s=self._left_s)
         with self.shown():
@@ -211,7 +224,10 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Below the ids that a short list alone has, say which of them would not run."""
+    """Tell a -k that fits none of the cells, where nothing else is to run either; below a list of ids alone, say which would not run."""
+    cells, option = session.config.stash[_CELLS], session.config.option
+    if cells and option.keyword.strip() and not session.items and not session.testsfailed:
+        raise pytest.UsageError(str(selection.nothing_fits(option.keyword, of=cells)))
     left_out = [item for item in session.items if isinstance(item, CellItem) and item.skipped]
     if session.config.option.collectonly and session.config.option.verbose < 0 and left_out:
         reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
@@ -237,13 +253,18 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Give the lab's exit codes to a session that ran cells."""
-    if _SESSION not in session.config.stash:
+    """Give the lab's exit codes to a session of cells, also to one that ran none of them."""
+    config, items = session.config, session.items
+    if exitstatus == pytest.ExitCode.INTERRUPTED:  # pytest's own 2 means UNKNOWN here
+        if _SESSION in config.stash or (config.stash[_READ] and not session.testsfailed):
+            session.exitstatus = INTERRUPTED
+    elif not items or not all(isinstance(item, CellItem) for item in items):
         return
-    if exitstatus == pytest.ExitCode.INTERRUPTED:
-        session.exitstatus = INTERRUPTED
-    elif all(isinstance(item, CellItem) for item in session.items) and exitstatus != pytest.ExitCode.INTERNAL_ERROR:
-        session.exitstatus = matrix.exit_code(session.config.stash[_SESSION].run.matrix.cells, asked=session.config.option.asked)
+    elif _SESSION in config.stash and exitstatus != pytest.ExitCode.INTERNAL_ERROR:
+        session.exitstatus = matrix.exit_code(config.stash[_SESSION].run.matrix.cells, asked=config.option.asked)
+    elif exitstatus == pytest.ExitCode.OK and not config.option.collectonly:
+        config.stash[_LEFT_OUT] = {item.cell.id: item.skipped for item in items if isinstance(item, CellItem)}
+        session.exitstatus = matrix.exit_code((), asked=config.option.asked)
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
@@ -257,10 +278,12 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the matrix and the chain of every cell that is not green."""
     session = config.stash.get(_SESSION, None)
-    if session is None or not session.run.matrix.cells:
-        return
     terminalreporter.ensure_newline()
+    if session is None or not session.run.matrix.cells:
+        if left_out := config.stash.get(_LEFT_OUT, {}):
+            planned.nothing(left_out, screen.console())
+        return
     with session.shown():
-        console = terminal.console()
+        console = screen.console()
         terminal.show(session.run.matrix, console)
         console.print(f"\nresults: {session.run.lab.folder} (matrix.html, matrix.md, matrix.json, junit.xml, cells/)", soft_wrap=True)

@@ -13,6 +13,7 @@ from lab import (
     engine,
     host,
     kindcluster,
+    matrix,
     plan,
     playbooks,
     preflight,
@@ -42,7 +43,8 @@ class Options:
     """What a run is asked. `kubespray`: path or URL of its repository, None for the public one; `runs`: the folder that gets one
     folder per run; `slot`: None takes a free one per course; `jobs`: how many courses at once, None as many as the host has room for;
     `reuse`: cells share the stages they have in common; `seed`: shuffles the courses; `going_on`: with the newest run of the same
-    scenarios, `failed`: and runs its red cells again; `supply`: where what is installed comes from."""
+    scenarios, `failed`: and runs its red cells again; `asked`: what a cell must be, so that the run ends with 0; `supply`: where what is
+    installed comes from."""
 
     engine: Choice = "auto"
     patience: Patience = "early"
@@ -55,12 +57,22 @@ class Options:
     seed: int | None = None
     going_on: bool = False
     failed: bool = False
+    asked: matrix.Asked = "green"
     supply: Supply = field(default_factory=Supply)
 
     @property
     def limit(self) -> int | None:
         """How many courses at once at the most; a slot that is named has room for one."""
         return 1 if self.slot is not None else self.jobs
+
+
+def possible(options: Options) -> None:
+    """Raise ScenarioError, with all reasons, when no run can be asked that."""
+    wrong = [f"--jobs {options.jobs} is less than one set of nodes"] if options.jobs is not None and options.jobs < 1 else []
+    if options.slot is not None and options.slot not in range(slots.COUNT):
+        wrong.append(f"--slot {options.slot} is none of 0 to {slots.COUNT - 1}")
+    if wrong:
+        raise ScenarioError("the command asks for what cannot be", "; ".join(wrong), "give others, or leave them out")
 
 
 def supply(source: str | None, components: Iterable[str]) -> Supply:

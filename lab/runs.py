@@ -176,6 +176,7 @@ def _empty(options: Options, asked: Asked, name: str, *, engine: Engine | None, 
         patience=options.patience,
         how="; ".join(part for part in (f"{shared}, {order}", str(options.supply)) if part),
         supply=str(options.supply),
+        asked=options.asked,
         host=_host(engine),
         started_at_s=began_s,
         cells=(),
@@ -207,6 +208,24 @@ def announced(run: Run, asked: Asked, options: Options) -> str:
     how_sure = "as they took last time" if left.sure else "some of it a guess: it was not run here before"
     seed = f", seed {options.seed}" if options.seed is not None else ""
     return f"{in_words(run.courses, aside=before)}{seed}; about {minutes(left.seconds)}, {how_sure}"
+
+
+def shown(folder: Path) -> Matrix:
+    """The matrix of the run in `folder`, or of the file of that name. Raises ScenarioError when there is none."""
+    written = folder / journal.FILE
+    if _there(written) and not _there(folder / matrix.FILE):
+        begun = sorted(folder.glob("cells/*"))
+        left = f"cells/ has what there is of {', '.join(path.name for path in begun)}" if begun else "no cell had begun"
+        why = f"it ended before that; {left}, and {written} says how far it came"
+        raise ScenarioError(f"no cell of the run {folder.name} got its verdict", why, "run it again, to the end")
+    return matrix.read(folder)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that this user may not look into
+        return False
 
 
 def newest(runs: Path = FOLDER) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import bed as beds
+from lab import selection
 from lab.datafile import dump_yaml, read
 from lab.errors import ScenarioError
 from lab.model import Cell, Endpoint, Ref, Topology
@@ -68,25 +69,37 @@ def load(
     left_out = {cell.id: rule.because for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, moved=moved)}
     asked_for = cells.keys() - left_out.keys()
     left_out |= {name: why for name in cells if name in asked_for and (why := lacks(cells[name][0]))}
-    wrong = {name: said for name, (cell, _) in cells.items() if name not in left_out and (said := _wrong(cell, check))}
+    wrong = {name: error for name, (cell, _) in cells.items() if name not in left_out and (error := _wrong(cell, check))}
     runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out and name not in wrong)
     problems, lenient = wrong_references(schema), refs.given or bed or schema.impossible == "left-out"
     if not problems:  # else cells are missing because of these
         problems += _of_nothing(schema)
         problems += [] if asked_for else ["no cell is left to run"]
     problems += unknown_findings(schema)
-    if problems := [*problems, *(dict.fromkeys(wrong.values()) if not (lenient and runs) else ())]:
+    if problems := [*problems, *(dict.fromkeys(map(_told, wrong.values())) if not (lenient and runs) else ())]:
         fix = "correct the file, or what the command asks for beside it; docs/formats.md shows every field"
         raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), fix)
+    left_out |= {name: _told(error, of=name) for name, error in wrong.items()}
     return Scenario(
         name=schema.name,
         about=schema.about.strip(),
         upstream=tuple(schema.upstream),
         cells=runs,
-        left_out=tuple(LeftOut(cell=cells[name][0], because=because) for name, because in {**left_out, **wrong}.items()),
+        left_out=tuple(LeftOut(cell=cells[name][0], because=because) for name, because in left_out.items()),
         known=tuple(Known(cell=k.cell, finding=k.finding, upstream=tuple(k.upstream), expires=k.expires) for k in schema.known),
         because=tuple((name, because) for name, (_, because) in cells.items()),
     )
+
+
+def chosen(read: Scenario, expression: str, *, file: Path) -> Scenario:
+    """`read`, of the scenario `file`, with those cells alone that `expression` means, as pytest's -k does. Raises ScenarioError when there
+    are none, not even among those left out."""
+    means, every = selection.parse(expression), len(read.cells) + len(read.left_out)
+    cells = tuple(one for one in read.cells if means((one.id, file.name)))
+    left_out = tuple(one for one in read.left_out if means((one.cell.id, file.name)))
+    if not cells and not left_out:
+        raise selection.nothing_fits(expression, of=every)
+    return replace(read, cells=cells, left_out=left_out)
 
 
 def _instead(block: BlockSchema, schema: ScenarioSchema, instead: Mapping[str, tuple[str, ...]]) -> dict[str, None]:
@@ -122,13 +135,19 @@ def _of_nothing(schema: ScenarioSchema) -> list[str]:
     ]
 
 
-def _wrong(cell: Cell, check: Callable[[Cell], None]) -> str:
-    """Why `cell` cannot be; empty when it can."""
+def _wrong(cell: Cell, check: Callable[[Cell], None]) -> ScenarioError | None:
+    """Why `cell` cannot be."""
     try:
         check(cell)
     except ScenarioError as error:
-        return f"{error.args[0]} ({error.args[1]})"
-    return ""
+        return error
+    return None
+
+
+def _told(error: ScenarioError, *, of: str = "") -> str:
+    """What is wrong and why; the reason alone where it stands beside the id of the cell `of` that it names."""
+    what, why, _ = error.args
+    return why if of and repr(of) in what else f"{what} ({why})"
 
 
 def _cells(block: BlockSchema, schema: ScenarioSchema, refs: Sequence[Ref]) -> list[Cell]:

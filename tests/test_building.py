@@ -4,6 +4,7 @@ import pytest
 
 from lab import box, building, component
 from lab.component import Progress
+from lab.errors import ScenarioError
 from lab.journal import Line
 
 
@@ -23,6 +24,11 @@ def test_the_box_is_built_where_it_is_named_and_components_where_nothing_is(tmp_
     assert list(building.build(("box", "etcd"), told.append)) == ["box", "etcd"]
     building.build((), told.append)
     assert asked == [("etcd",), component.usual()]
+
+
+def test_a_name_of_nothing_is_told_with_all_that_can_be_built() -> None:
+    with pytest.raises(ScenarioError, match=r"nothing to build is called 'nosuch'\n.*there are cilium, .*, pause, and box"):
+        building.build(("box", "nosuch"), lambda _: None)
 
 
 @pytest.mark.parametrize(("state", "kind", "duration_s"), [("cached", "said", None), ("building", "build", None), ("built", "build", 3.0)])

@@ -33,4 +33,5 @@ def test_one_that_cannot_be_reached_is_told_with_the_reason_and_no_other_row_is(
     (row,) = [one for one in rows if one.name == "container engine"]
     assert not row.ok
     assert row.seen.endswith(": nothing answers")
+    assert row.fix == "start one"
     assert [one for one in rows if "nothing answers" in one.seen] == [row]

@@ -35,6 +35,10 @@ def test_a_course_takes_what_its_stages_took_last_time() -> None:
     assert (will.seconds, will.sure) == (NODES_S + 50, True)
 
 
+def test_a_line_whose_outcome_cannot_be_read_tells_nothing() -> None:
+    assert estimate.learn([line(SHORT.id, 30, "PA\ufffdS")]) == Known()
+
+
 def test_what_comes_behind_a_red_stage_takes_no_time() -> None:
     known = estimate.learn([line(SHORT.id, 30, "FAIL"), line(LONG.id, 20)])
     assert estimate.expected(course("metallb > kube-vip"), known).seconds == NODES_S + 30

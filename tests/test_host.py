@@ -1,10 +1,12 @@
 import gzip
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from lab import host
+from lab.command import run
 
 LIMITS = """\
 Limit                     Soft Limit           Hard Limit           Units
@@ -95,6 +97,16 @@ def test_a_host_without_proc_is_read_without_an_error(tmp_path: Path) -> None:
 
 def test_free_disk_is_that_of_the_place_a_folder_would_be_made(tmp_path: Path) -> None:
     assert host.disk_free_bytes(tmp_path / "not" / "there") > 0
+
+
+def test_where_this_user_may_not_look_the_room_is_that_of_the_nearest_folder_he_may(tmp_path: Path) -> None:
+    ask = f"print(host.disk_free_bytes(Path('{tmp_path}/shut/x')) > 0)"
+    code = f"import os; from pathlib import Path; from lab import host; os.setuid(65534); {ask}"
+    if os.geteuid() != 0:
+        pytest.skip("needs root: to become another user")
+    (tmp_path / "shut").mkdir(mode=0o700)
+    done = run((sys.executable, "-c", code), limit_s=60, env={"PYTHONPATH": str(Path(host.__file__).parent.parent)})
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_a_process_is_known_by_its_start_and_not_by_its_number_alone(tmp_path: Path) -> None:

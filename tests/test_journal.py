@@ -47,6 +47,15 @@ def test_a_line_cut_off_by_a_killed_run_is_left_out(tmp_path: Path) -> None:
     assert [line.said for line in journal.read(written.path)] == ["whole"]
 
 
+def test_a_line_with_broken_bytes_does_not_hide_the_others(tmp_path: Path) -> None:
+    written = Journal(tmp_path)
+    for said in ("first", "half", "last"):
+        written.say("a", said)
+    written.close()
+    written.path.write_bytes(written.path.read_bytes().replace(b'"half"', b'"\xff\xfe') + b"\x80\n")
+    assert [line.said for line in journal.read(written.path)] == ["first", "last"]
+
+
 def test_a_step_says_how_long_it_took_and_why_it_failed(tmp_path: Path) -> None:
     written = Journal(tmp_path)
     with pytest.raises(ValueError, match="no node"), written.step("a", "nodes"):

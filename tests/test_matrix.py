@@ -16,7 +16,9 @@ UNEXPLAINED = replace(made.RED, findings=())
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     measured = CheckResult(check="one", node="cp1", outcome=Outcome.PASS, said="yes", measured=(("without API s", 6.4),))
     more = replace(made.result(), checks=(measured,), memory_mib={"cp1": 590.2})
-    whole = made.matrix(more, made.result(made.RED), made.result(made.GREEN), made.result(made.LOST, known=("kubespray#1",)))
+    whole = replace(
+        made.matrix(more, made.result(made.RED), made.result(made.GREEN), made.result(made.LOST, known=("kubespray#1",))), asked="verdicts"
+    )
     matrix.write(whole, tmp_path)
     assert matrix.read(tmp_path) == whole
     assert [path.name for path in tmp_path.iterdir()] == ["matrix.json"]
@@ -27,6 +29,19 @@ def test_the_file_says_its_schema_and_outcomes_by_name(tmp_path: Path) -> None:
     assert (raw["schema"], raw["version"]) == ("spraylab/matrix", 1)
     assert raw["cells"][0]["verdict"]["outcome"] == "FAIL"
     assert [check["outcome"] for check in raw["cells"][0]["checks"]] == ["PASS", "SKIP"]
+
+
+def test_an_older_file_that_does_not_say_what_was_asked_was_asked_for_green_cells(tmp_path: Path) -> None:
+    path = matrix.write(replace(made.matrix(made.result()), asked="verdicts"), tmp_path)
+    raw = json.loads(path.read_text())
+    assert raw.pop("asked") == "verdicts"
+    path.write_text(json.dumps(raw))
+    assert matrix.read(path).asked == "green"
+
+
+def test_a_name_that_no_file_can_have_is_no_matrix() -> None:
+    with pytest.raises(ScenarioError, match=r"is not a matrix\n.*File name too long"):
+        matrix.read(Path("x" * 300))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,12 @@ def test_a_file_of_another_kind_is_refused_with_the_name_it_needs(tmp_path: Path
     assert named.scenario_file("orderings").parent.parent == named.PROJECT
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".yaml"])
+def test_a_name_that_no_file_can_have_is_that_of_no_scenario(name: str) -> None:
+    with pytest.raises(ScenarioError, match="no scenario 'xxx"):
+        named.scenario_file(name)
+
+
 def test_a_cell_is_found_by_a_part_of_its_id_by_either_source_of_playbooks() -> None:
     found = named.cell("replica-v2.25.1:k8s-v1.29.5:1cp:kube-vip:vip", of="kubespray-11338")
     assert found.ref.source == "replica"

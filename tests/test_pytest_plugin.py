@@ -92,8 +92,43 @@ def test_lists_and_plans_say_what_was_known_and_expired(tmp_path: Path) -> None:
 def test_a_left_out_cell_is_skipped_with_its_reason(tmp_path: Path) -> None:
     done = lab(tmp_path, GOOD, "-k", "v2.24", "-rs")
     assert "it is older than the question" in done.stdout
-    assert done.rc == 0
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("asked", ["green", "verdicts"])
+def test_where_no_cell_runs_nothing_could_be_told(tmp_path: Path, asked: str) -> None:
+    done = lab(tmp_path, GOOD, "-k", "v2.24", f"--asked={asked}")
+    assert done.rc == 2, done.stdout + done.stderr
+    assert "replica-v2.24:k8s-v1.28.6:1cp:base:node:containers: not run, it is older than the question" in done.stdout
+    assert "no cell runs, so that nothing can be told" in done.stdout
+    assert lab(tmp_path, GOOD, "-k", "v2.24", "--collect-only").rc == 0
+
+
+@pytest.mark.parametrize("option", ["--slot=99", "--jobs=-3"])
+def test_options_that_cannot_be_are_refused_also_where_no_cell_runs(tmp_path: Path, option: str) -> None:
+    done = lab(tmp_path, GOOD, "-k", "v2.24", option)
+    assert done.rc == 4, done.stdout + done.stderr
+    assert f"why: {option.replace('=', ' ')} is " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--collect-only",)], ids=["run", "collect-only"])
+def test_a_k_that_fits_no_cell_is_bad_input(tmp_path: Path, more: tuple[str, ...]) -> None:
+    done = lab(tmp_path, GOOD, "-k", "weave", *more)
+    assert done.rc == 4, done.stdout + done.stderr
+    assert "no cell fits -k 'weave'\n  why: none of the 3 cell(s)" in done.stderr
+
+
+def test_a_k_that_fits_other_tests_is_theirs(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "test_other.py").write_text("def test_weave(): pass\n")
+    assert lab(tmp_path, GOOD, "-k", "weave").rc == 0
+
+
+def test_ctrl_c_before_any_cell_is_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "test_other.py").write_text("raise KeyboardInterrupt\n")
+    assert lab(tmp_path, GOOD).rc == 130
 
 
 def test_cells_are_selected_by_pytests_own_k(tmp_path: Path) -> None:

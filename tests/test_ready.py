@@ -27,6 +27,13 @@ def test_a_version_that_no_component_builds_cannot_be_installed() -> None:
     ready.installable(made.cell())
 
 
+def test_what_no_run_can_be_asked_is_told_at_once() -> None:
+    with pytest.raises(ScenarioError, match=r"--jobs -3 is less than one set of nodes; --slot 99 is none of 0 to 15\n"):
+        ready.possible(Options(jobs=-3, slot=99))
+    ready.possible(Options(jobs=1, slot=15))
+    ready.possible(Options())
+
+
 def test_what_kind_cannot_make_is_not_installable_on_its_bed() -> None:
     cell = replace(made.cell("cilium > kube-vip"), bed="kind")
     with pytest.raises(ScenarioError, match=r"cannot run\n.*kind makes a cluster in one go"):

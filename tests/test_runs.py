@@ -55,7 +55,9 @@ def test_an_engine_is_asked_for_only_where_nodes_are_its(tmp_path: Path, monkeyp
         pytest.fail("no engine answers")
     assert not (tmp_path / "runs").exists()
     monkeypatch.setattr("lab.bed.find", lambda _name: SimpleNamespace(by_engine=False, needs=node_needs, conditions=lambda: ()))
-    with runs.opened(Options(runs=tmp_path / "runs"), asked(), tell=lambda _: None) as made_run:
+    options = Options(runs=tmp_path / "runs", asked="verdicts")
+    with runs.opened(options, asked(), tell=lambda _: None) as made_run:
+        assert made_run.matrix.asked == "verdicts"
         assert made_run.result(CELLS[0]).verdict.outcome is Outcome.ERROR, "it cannot be built"
         assert made_run.lab.engine is None
         assert made_run.matrix.host["engine"] == "none"
@@ -97,6 +99,20 @@ def test_the_newest_run_is_the_one_with_the_latest_name(tmp_path: Path) -> None:
         matrix.write(made.matrix(made.result()), tmp_path / name)
     (tmp_path / "20261103-000000").mkdir()  # one that was killed before its first cell ended
     assert runs.newest(tmp_path).name == "20261102-000000"
+
+
+def test_a_run_that_ended_before_any_verdict_is_told_with_what_it_left(tmp_path: Path) -> None:
+    Journal(tmp_path).close()
+    with pytest.raises(
+        ScenarioError, match=rf"no cell of the run {tmp_path.name} got its verdict\n.*no cell had begun, and .*journal.jsonl says"
+    ):
+        runs.shown(tmp_path)
+    (tmp_path / "cells" / "a").mkdir(parents=True)
+    with pytest.raises(ScenarioError, match="cells/ has what there is of a, and "):
+        runs.shown(tmp_path)
+    matrix.write(made.matrix(made.result()), tmp_path)
+    assert runs.shown(tmp_path) == made.matrix(made.result())
+    assert runs.shown(tmp_path / "matrix.json") == made.matrix(made.result())
 
 
 def test_where_nothing_ran_there_is_nothing_to_show(tmp_path: Path) -> None:

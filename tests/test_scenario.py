@@ -65,6 +65,7 @@ def test_cells_that_cannot_be_are_an_error_unless_the_file_leaves_them_out(tmp_p
     read = load(tmp_path, HEAD + "impossible: left-out\n" + text)
     assert [cell.kube_version for cell in read.cells] == ["v1.29.5"]
     assert [(one.cell.kube_version, "up to the minor version" in one.because) for one in read.left_out] == [("v1.33.0", True)]
+    assert read.left_out[0].cell.id not in read.left_out[0].because  # it stands beside it
     with pytest.raises(ScenarioError, match=r"v1\.33\.0"):
         load(tmp_path, HEAD + "impossible: left-out\n" + DEFAULTS + "cells: [{kubernetes: [v1.33.0]}]\n")
 
@@ -84,6 +85,21 @@ def test_a_cell_without_a_network_says_so_in_its_id(tmp_path: Path) -> None:
     assert ids(load(tmp_path, HEAD + DEFAULTS + "cells: [{networks: [none], orderings: [metallb]}]\n")) == [
         "replica-v2.25.0:k8s-v1.29.5:1cp:metallb:node:no-network:containers"
     ]
+
+
+def test_cells_are_chosen_as_by_pytests_k_those_left_out_too(tmp_path: Path) -> None:
+    text = "cells: [{orderings: [base, kube-vip, metallb]}]\nexclude: [{orderings: [base], because: x}]\n"
+    read = load(tmp_path, HEAD + DEFAULTS + text)
+
+    def chosen(expression: str) -> tuple[list[str], list[str]]:
+        found = scenario.chosen(read, expression, file=tmp_path / "one.yaml")
+        return [cell.ordering_text for cell in found.cells], [left.cell.ordering_text for left in found.left_out]
+
+    assert chosen("1.29 and not kube-vip") == (["metallb"], ["base"])
+    assert chosen("base") == ([], ["base"])
+    assert chosen("") == chosen("one.yaml") == (["kube-vip", "metallb"], ["base"])
+    with pytest.raises(ScenarioError, match=r"no cell fits -k 'weave'\n.*none of the 3 cell"):
+        chosen("weave")
 
 
 def test_a_left_out_cell_keeps_its_reason(tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_the_command_only_shows_until_it_is_told_yes() -> None:
 
 
 def test_less_than_a_day_is_refused_since_a_run_may_still_use_what_it_found() -> None:
-    assert CliRunner().invoke(main, ["gc", "--cache", "--days", "0", "--yes"]).exit_code == 2
+    assert CliRunner().invoke(main, ["gc", "--cache", "--days", "0", "--yes"]).exit_code == 4
 
 
 def test_an_empty_cache_has_nothing_to_go() -> None:

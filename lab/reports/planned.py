@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -16,6 +15,7 @@ from lab.model import Prediction, Stage
 from lab.schedule import Need
 
 LAID_OUT = 200  # cells; laying out a table of more takes seconds
+BESIDE = 48  # columns of the table beside the ids of its cells; with fewer, the rest stands below each id
 
 
 def show(
@@ -31,14 +31,16 @@ def show(
 ) -> None:
     """Print `courses`. stages: longest cell's id -> its stages, told in full where there are any; predicted: cell id -> the preflight;
     left_out: id of a cell that is not run -> why."""
+    if not courses:
+        nothing(left_out, console)
+        return
     if sum(len(one.cells) for one in courses) > LAID_OUT:
         console.out("\n".join(_lines(courses, known)), highlight=False)
     else:
-        console.print(table(courses, known))
+        console.print(table(courses, known, width=console.width))
     for one in courses if stages else ():
         console.print(tree(one, stages.get(one.longest.id, ()), predicted))
-    for name, because in left_out.items():
-        console.print(f"{name}: not run, {because}", style="dim", soft_wrap=True, highlight=False, markup=False)
+    _left_out(left_out, console)
     whole = estimate.whole_s(courses, known, capacity=capacity, limit=limit)
     told = "as they took last time" if whole.sure else "partly a guess, for not all of it was run here before"
     memory_gib = max((estimate.need(one.longest.topology, on=one.longest.bed).memory_mib for one in courses), default=0.0) / 1024
@@ -49,26 +51,56 @@ def show(
     )
 
 
-def table(courses: Sequence[Course], known: Known) -> Table:
-    """One row per cell; those of one set of nodes stand together, the longest last."""
-    made = Table("cell", "stages", "judged on the nodes of", "expected", "memory", title_justify="left")
-    for one in courses:
-        expected = estimate.expected(one, known)
-        memory = f"{estimate.need(one.longest.topology, on=one.longest.bed).memory_mib / 1024:.1f} GiB"
-        for cell in one.cells:
-            own = cell is one.longest
-            took = f"{'' if expected.sure else '~'}{minutes(expected.seconds)}" if own else ""
-            made.add_row(escape(cell.id), str(len(cell.ordering)), "" if own else escape(one.longest.id), took, memory if own else "")
+def nothing(left_out: Mapping[str, str], console: Console) -> None:
+    """Print why a scenario has no cell to run. left_out: as for `show`; all that were asked for."""
+    _left_out(left_out, console)
+    told = "no cell runs, so that nothing can be told: every one asked for is left out"
+    console.print(f"{told}; its reason says with what it would run, if with anything", soft_wrap=True, highlight=False)
+
+
+def _left_out(because: Mapping[str, str], console: Console) -> None:
+    for name, why in because.items():
+        console.print(f"{name}: not run, {why}", style="dim", soft_wrap=True, highlight=False, markup=False)
+
+
+def table(courses: Sequence[Course], known: Known, *, width: int) -> Table:
+    """One row per cell, its id whole; those of one set of nodes stand together, the longest last. width: columns there are for it.
+
+    Where cells share nodes, rows have numbers, and one that is judged on the nodes of another says whose.
+    """
+    cells = [(one, cell) for one in courses for cell in one.cells]
+    numbers = {cell.id: f"#{number}" for number, (_, cell) in enumerate(cells, start=1)}
+    shared = len(courses) < len(cells)
+    beside = width >= max(len(cell.id) for _, cell in cells) + BESIDE
+    heads = ["#"] * shared + (["cell", "stages", *["nodes of"] * shared, "expected", "memory"] if beside else ["cell"])
+    made = Table(*heads) if beside else Table(*heads, box=None, pad_edge=False, show_header=False)
+    for column in made.columns:
+        column.no_wrap, column.overflow = column.header != "cell", "fold"
+    for one, cell in cells:
+        home = "" if cell is one.longest else numbers[one.longest.id]
+        number = [numbers[cell.id]] * shared
+        stages, took, memory = str(len(cell.ordering)), _took(one, known), _memory(one)
+        if beside:
+            made.add_row(*number, Text(cell.id), stages, *[home] * shared, *(("", "") if home else (took, memory)))
+        else:
+            below = f"{stages} stage(s), {f'on the nodes of {home}' if home else f'{took}, {memory}'}"
+            made.add_row(*number, Text.assemble(cell.id, "\n", (f"  {below}", "dim")))
     return made
+
+
+def _took(one: Course, known: Known) -> str:
+    expected = estimate.expected(one, known)
+    return f"{'' if expected.sure else '~'}{minutes(expected.seconds)}"
+
+
+def _memory(one: Course) -> str:
+    return f"{estimate.need(one.longest.topology, on=one.longest.bed).memory_mib / 1024:.1f} GiB"
 
 
 def _lines(courses: Sequence[Course], known: Known) -> Iterator[str]:
     for one in courses:
-        expected = estimate.expected(one, known)
         for cell in one.cells:
-            took = (
-                f"{'' if expected.sure else '~'}{minutes(expected.seconds)}" if cell is one.longest else f"on the nodes of {one.longest.id}"
-            )
+            took = _took(one, known) if cell is one.longest else f"on the nodes of {one.longest.id}"
             yield f"{cell.id}  {len(cell.ordering)} stage(s)  {took}"
 
 

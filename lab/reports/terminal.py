@@ -18,19 +18,14 @@ from lab.model import CheckResult, Finding, Link, Verdict
 
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
 RULED_OUT_SHOWN = 12
+SKIPPED = (Text("SKIP", style="dim"), "-")
 PORTS_SHOWN = 6  # cells in which who listened where is told; one is enough to answer the question
-PLAIN_WIDTH = 160
-
-
-def console() -> Console:
-    """Standard output; wide enough for tables where nobody says how wide it is, as in the log of a CI system."""
-    made = Console()
-    return made if made.is_terminal else Console(width=max(made.width, PLAIN_WIDTH))
+NARROW = 100  # columns; with fewer, reasons stand below what they are of: beside it they would be a word wide
 
 
 def show(matrix: Matrix, console: Console) -> None:
     """Print the table, the chain of every cell that is not green, once per cause, and where everything lies."""
-    console.print(table(matrix))
+    console.print(table(matrix) if console.width >= NARROW else narrow(matrix))
     for first, others in _by_cause(matrix):
         console.print(explanation(first))
         if others:
@@ -42,22 +37,43 @@ def show(matrix: Matrix, console: Console) -> None:
 def table(matrix: Matrix) -> Table:
     """One row per cell: what it is, its outcome and its reason. What all cells have in common stands in the title."""
     made = Table(title=escape(_title(matrix)), title_justify="left", expand=True)
-    columns = [one for one in _columns() if one.ratio or len({one.of(result) for result in matrix.cells}) > 1]
+    columns = _telling(matrix)
     for column in columns:
         made.add_column(column.name, overflow="fold", no_wrap=not column.ratio, ratio=column.ratio)
     for name in ("outcome", "after"):
         made.add_column(name, no_wrap=True)
     made.add_column("reason", overflow="fold", ratio=8)
     for result in matrix.cells:
-        outcome = result.verdict.outcome
-        after = f"{result.verdict_after_s:.0f} s" if result.verdict_after_s is not None else "-"
-        why = Text(reason(result))
-        for note in notes(result):
-            why.append(f"\n{note}", style="dim")
-        made.add_row(*(escape(column.of(result)) for column in columns), Text(outcome.name, style=COLOUR[outcome]), after, why)
+        made.add_row(*(escape(column.of(result)) for column in columns), *_outcome(result), _why(result))
     for left_out in matrix.left_out:
-        made.add_row(*[""] * len(columns), Text("SKIP", style="dim"), "-", escape(f"{left_out.id}: {left_out.because}"))
+        made.add_row(*[""] * len(columns), *SKIPPED, escape(f"{left_out.id}: {left_out.because}"))
     return made
+
+
+def narrow(matrix: Matrix) -> Table:
+    """The same for few columns: what a cell is in one line, its reason below it."""
+    made = Table("outcome", "after", "cell and reason", title=escape(_title(matrix)), title_justify="left", show_lines=True, expand=True)
+    for column in made.columns[:2]:
+        column.no_wrap = True
+    for result in matrix.cells:
+        what = ", ".join(column.of(result) for column in _telling(matrix))
+        made.add_row(*_outcome(result), Group(Text(what, style="bold"), _why(result)))
+    for left_out in matrix.left_out:
+        made.add_row(*SKIPPED, Group(Text(left_out.id, overflow="fold"), Text(left_out.because)))
+    return made
+
+
+def _outcome(result: CellResult) -> tuple[Text, str]:
+    """Outcome, and after how many seconds it was known."""
+    outcome = result.verdict.outcome
+    return Text(outcome.name, style=COLOUR[outcome]), f"{result.verdict_after_s:.0f} s" if result.verdict_after_s is not None else "-"
+
+
+def _why(result: CellResult) -> Text:
+    why = Text(reason(result), overflow="fold")
+    for note in notes(result):
+        why.append(f"\n{note}", style="dim")
+    return why
 
 
 def _title(matrix: Matrix) -> str:
@@ -77,8 +93,9 @@ class _Column:
     ratio: int | None = None
 
 
-def _columns() -> tuple[_Column, ...]:
-    return (
+def _telling(matrix: Matrix) -> list[_Column]:
+    """The columns of a table of `matrix`: those in which its cells may differ."""
+    every = (
         _Column(name="playbooks", of=lambda one: ", ".join((one.ref, *(f"with {name}" for name in one.mitigations))), ratio=2),
         _Column(name="Kubernetes", of=lambda one: one.kube_version),
         _Column(name="topology", of=lambda one: one.topology),
@@ -86,6 +103,7 @@ def _columns() -> tuple[_Column, ...]:
         _Column(name="endpoint", of=lambda one: one.endpoint),
         _Column(name="network", of=lambda one: one.network),
     )
+    return [one for one in every if one.ratio or len({one.of(result) for result in matrix.cells}) > 1]
 
 
 def _by_cause(matrix: Matrix) -> list[tuple[CellResult, list[CellResult]]]:

@@ -1,11 +1,12 @@
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from lab.course import courses
 from lab.estimate import Known, Took
-from lab.model import Prediction, Stage
+from lab.model import Cell, Prediction, Stage
 from lab.reports import planned
 from lab.schedule import Need
 from tests import made
@@ -17,10 +18,10 @@ STAGES = (
 )
 
 
-def shown(*, in_full: bool = False, known: Known | None = None) -> str:
-    console = Console(file=io.StringIO(), width=200)
+def shown(*cells: Cell, in_full: bool = False, known: Known | None = None, width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width)
     planned.show(
-        courses([SHORT, LONG]),
+        courses(cells or (SHORT, LONG)),
         console,
         known=known or Known(),
         capacity=Need(memory_mib=20480, cores=2, inotify=128),
@@ -34,12 +35,46 @@ def shown(*, in_full: bool = False, known: Known | None = None) -> str:
 
 def test_every_cell_has_a_row_and_says_on_whose_nodes_it_is_judged() -> None:
     text = shown()
-    rows = {line.split("│")[1].strip(): line for line in text.splitlines() if line.startswith("│")}
-    assert LONG.id in rows[SHORT.id].split("│")[3]
-    assert rows[LONG.id].split("│")[3].strip() == ""
+    rows = [[part.strip() for part in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+    assert [row[:4] for row in rows] == [["#1", SHORT.id, "1", "#2"], ["#2", LONG.id, "2", ""]]
+    assert rows[0][4:] == ["", ""]
     assert "2 cells, 2 stages on 1 set of nodes; about 3 min, partly a guess" in text
     assert "20 GiB and 2 cores are free" in text
     assert "another cell: not run, the installer cannot express it" in text
+
+
+def test_where_no_cells_share_nodes_no_row_needs_a_number() -> None:
+    text = shown(LONG)
+    assert "nodes of" not in text
+    assert "#1" not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_ids_are_whole_at_any_width(width: int) -> None:
+    longest = replace(LONG, mitigations=("a-long-name-of-a-change-of-variables",))
+    text = shown(SHORT, LONG, longest, width=width)
+    folded = text.replace("│", "").replace("\n", "").replace(" ", "")
+    assert all(cell.id in folded for cell in (SHORT, LONG, longest))
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines()[:-2]) <= width
+
+
+def test_where_ids_leave_no_room_the_rest_stands_below_them() -> None:
+    lines = [line.rstrip() for line in shown(width=80).splitlines()]
+    assert lines[:4] == [
+        f"#1  {SHORT.id}",
+        "      1 stage(s), on the nodes of #2",
+        f"#2  {LONG.id}",
+        "      2 stage(s), ~3 min, 1.4 GiB",
+    ]
+
+
+def test_where_no_cell_runs_the_reasons_are_all_there_is() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    planned.nothing({"a": "[older] than the question"}, console)
+    first, second = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert first == "a: not run, [older] than the question"
+    assert second.startswith("no cell runs, so that nothing can be told: every one asked for is left out; its reason says")
 
 
 def test_what_was_run_before_takes_what_it_took() -> None:

@@ -1,6 +1,7 @@
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from lab.ability import Ability
@@ -10,8 +11,8 @@ from lab.reports import terminal
 from tests import made, orderings
 
 
-def shown(matrix: Matrix) -> str:
-    console = Console(file=io.StringIO(), width=200)
+def shown(matrix: Matrix, *, width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width)
     terminal.show(matrix, console)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
@@ -25,6 +26,19 @@ def test_the_chain_of_a_red_cell_is_shown_from_symptom_to_cause() -> None:
     )
     assert "what to do: use super-admin.conf" in text
     assert "slow-host: not so on cp1: it is fast" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_with_few_columns_the_reason_stands_below_what_it_is_of(width: int) -> None:
+    other = replace(made.result(), kube_version="v1.28.6")
+    text = shown(made.matrix(made.result(made.RED), other), width=width)
+    rows = [line[1:-1].split("│") for line in text.splitlines() if line.startswith("│")]
+    (at,) = [number for number, row in enumerate(rows) if row[0].strip() == "FAIL"]
+    words = " ".join(row[-1].strip() for row in rows[at : at + 5])
+    assert words.startswith("replica of v2.25.0, v1.29.5, kube-vip")
+    assert "kube-vip-admin-conf-forbidden: kubeadm init does not finish" in words
+    assert all(len(row[-1]) > width / 2 for row in rows[at : at + 3])
+    assert "older than the question" in shown(made.matrix(other), width=width)
 
 
 def test_a_green_cell_is_a_row_and_no_explanation() -> None:
