@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lab import signature
 from lab.errors import ScenarioError
+from lab.evidence import probes
 from lab.facts import Evidence, Fact
 from lab.model import Node
 from lab.signature import Context, Matched, SampleSchema, Signature, match
@@ -26,6 +27,7 @@ NEEDED = {
     "cilium-may-not-write-its-programs",
     "cilium-release-exists",
     "download-failed",
+    "download-not-as-pinned",
     "init-retry-refused",
     "init-skipped-after-failure",
     "kube-proxy-left-behind",
@@ -227,6 +229,18 @@ def test_what_ended_the_stage_from_outside_is_told_first_and_what_comes_of_anoth
 def test_a_failed_download_is_no_fault_of_the_product() -> None:
     infrastructure = {one.id for one in ALL if one.blames == "infrastructure"}
     assert infrastructure >= {"download-failed", "packages-not-fetched", "cilium-chart-not-fetched"}
+
+
+def test_a_download_that_hides_what_it_said_is_neither_the_network_nor_the_release() -> None:
+    hidden = "said: the output has been hidden due to the fact that 'no_log: true' was specified for this result"
+    told = f"task: download : Download item\nat: roles/download/tasks/download_file.yml:58 of kubespray v2.25.0\n{hidden}\n"
+    for one in (BY_ID["download-failed"], BY_ID["download-not-as-pinned"]):
+        assert match((one,), evidence(one, {"ansible": told}), context=CONTEXT).unclear == (f"{one.id}: ansible could not be read",)
+
+
+def test_what_an_absence_is_told_from_was_asked_for() -> None:
+    for kind in ("ipaddresspools", "l2advertisements", "bgpadvertisements"):
+        assert f"{kind}.metallb.io" in probes()["pools"].command
 
 
 def test_all_links_must_hold_on_the_same_node() -> None:
