@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from lab.datafile import Checked, Schema, read
 from lab.facts import Evidence, Fact
@@ -213,7 +213,7 @@ def readable(fact: Fact) -> bool:
 
 
 def _signature(path: Path) -> Signature:
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in read(path, SignatureSchema)}
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read(path, SignatureSchema)}
     return Signature(id=path.stem, **fields)
 
 

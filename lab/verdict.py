@@ -5,14 +5,21 @@ those of the evidence; only `ended` tells the difference.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from lab.model import Cell, CheckResult, Outcome, StageRun, Verdict
+from lab.datafile import load_yaml
+from lab.listeners import CONTROLLER_MANAGER, SCHEDULER
+from lab.model import API_PORT, Cell, CheckResult, Outcome, StageRun, Verdict
 from lab.release import KubeadmInit, of_minor
 from lab.signature import Matched
 
 TIMEOUT_VARIABLE = "kubeadm_init_timeout"
+PREFLIGHT_VARIABLE = "kubeadm_ignore_preflight_errors"
+PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+# What an attempt leaves that the next one's checks complain of: manifests and kubelet, and processes of the control plane that came up.
+ALWAYS_LEFT = frozenset(f"fileavailable--etc-kubernetes-manifests-{name}.yaml" for name in PODS) | {"port-10250"}
+LEFT_LISTENING = frozenset(f"port-{port}" for port in (API_PORT, CONTROLLER_MANAGER, SCHEDULER))
 RC_TIMEOUT = 124  # of timeout(1)
 # What tasks and checks are about, as their names and those of probes have it.
 SUBJECTS = ("etcd", "containerd", "kubelet", "kube-vip", "cilium", "metallb", "coredns", "kube-proxy", "apiserver", "cni", "swap", "hosts")
@@ -27,16 +34,27 @@ def would_end(init: KubeadmInit, cell: Cell) -> str:
     """How kubeadm init of `cell` would end if nothing happened any more: `rc=124 after 4 x 300 s`.
 
     timeout(1) ends an attempt with 124 unless kubeadm gave up before. Where kubeadm's own checks are not ignored, what the first
-    attempt left refuses the others at once.
+    attempt left refuses the others at once: its files and kubelet always, processes where some came to listen.
     """
-    given = dict(cell.variables).get(TIMEOUT_VARIABLE, "").strip("'\" ")
+    variables = dict(cell.variables)
+    given = variables.get(TIMEOUT_VARIABLE, "").strip("'\" ")
     match = _DURATION.fullmatch(given)
     timeout_s = float(match["number"]) * _UNIT_S[match["unit"]] if match else float(init.timeout_s)
     own_s = init.own_wait_s if isinstance(init.own_wait_s, int) else of_minor(init.own_wait_s, cell.kube_version)
     seconds, rc = (float(own_s), 1) if own_s < timeout_s else (timeout_s, RC_TIMEOUT)
-    if init.preflight == "named" and init.attempts > 1:
-        return f"rc=1 after {seconds:g} s (rc={rc}) and {init.attempts - 1} more attempts, which kubeadm's own checks refuse at once"
-    return f"rc={rc} after {init.attempts} x {seconds:g} s"
+    waited, more = f"rc={rc} after {init.attempts} x {seconds:g} s", init.attempts - 1
+    ignored = _ignored(init, variables)
+    if more == 0 or "all" in ignored or ignored >= ALWAYS_LEFT | LEFT_LISTENING:
+        return waited
+    refused = f"rc=1 after {seconds:g} s (rc={rc}) and {more} more attempts, which kubeadm's own checks refuse at once"
+    return f"{refused} where the first left a process that listens, else {waited}" if ignored >= ALWAYS_LEFT else refused
+
+
+def _ignored(init: KubeadmInit, variables: Mapping[str, str]) -> frozenset[str]:
+    """Which of kubeadm's own checks a further attempt ignores; kubeadm asks for no case."""
+    named = load_yaml(variables.get(PREFLIGHT_VARIABLE, "[]"))
+    told = named if isinstance(named, list) else []
+    return frozenset(str(one).lower() for one in (*told, *init.retry_ignores, *(["all"] if init.preflight == "all" else [])))
 
 
 def judge(

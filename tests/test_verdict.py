@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab import evidence
+from lab import evidence, release
 from lab.model import Cell, CheckResult, Finding, Link, Outcome, RuledOut, StageRun
 from lab.notation import parse_ordering, parse_ref, parse_topology
 from lab.release import KubeadmInit
@@ -163,6 +163,22 @@ def test_kubeadm_that_gives_up_before_its_time_out_ends_with_its_own_code() -> N
 def test_attempts_that_preflight_refuses_are_not_waited_out() -> None:
     said = would_end(replace(INIT, preflight="named"), CELL)
     assert said == "rc=1 after 300 s (rc=124) and 3 more attempts, which kubeadm's own checks refuse at once"
+
+
+def test_checks_that_a_cell_lets_pass_refuse_no_attempt() -> None:
+    named = replace(INIT, preflight="named")
+    every = replace(CELL, variables=(("kubeadm_ignore_preflight_errors", "[All]"),))
+    assert would_end(named, every) == FULL
+    one = replace(CELL, variables=(("kubeadm_ignore_preflight_errors", "[Port-10250]"),))
+    assert "refuse at once" in would_end(named, one)
+
+
+def test_a_release_that_passes_over_the_files_is_refused_only_for_what_listens() -> None:
+    said = would_end(release.load("v2.30.0").kubeadm_init, CELL)
+    refused = "rc=1 after 240 s (rc=1) and 3 more attempts, which kubeadm's own checks refuse at once"
+    assert said == f"{refused} where the first left a process that listens, else rc=1 after 4 x 240 s"
+    ports = (("kubeadm_ignore_preflight_errors", "[Port-6443, Port-10257, Port-10259]"),)
+    assert would_end(release.load("v2.30.0").kubeadm_init, replace(CELL, variables=ports)) == "rc=1 after 4 x 240 s"
 
 
 def test_a_red_that_only_a_starved_host_may_explain_is_no_verdict_on_what_was_installed() -> None:
