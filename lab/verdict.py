@@ -58,43 +58,50 @@ def _ignored(init: KubeadmInit, variables: Mapping[str, str]) -> frozenset[str]:
 
 
 def judge(
-    checks: Sequence[CheckResult], runs: Sequence[StageRun], *, matched: Matched, files: Iterable[str], full: str, starved: str = ""
+    checks: Sequence[CheckResult],
+    runs: Sequence[StageRun],
+    *,
+    matched: Matched,
+    files: Iterable[str],
+    full: str,
+    stopped_for: str = "",
+    excused: str = "",
 ) -> Verdict:
     """The verdict on a cell.
 
-    files: names of its evidence files and of the installer's logs, to point at when no signature matched; full: what `would_end` says
-    of the cell; starved: what the host was short of meanwhile: a red that nothing else explains is then no verdict on what was installed.
+    files: names of its evidence files and of the installer's logs, to point at when no signature matched; full: what `would_end` says of
+    the cell; stopped_for: the signature that a stage was stopped for, which must then be among the findings; excused: what the host was
+    short of where that may be all that broke the stage, as `excused` of checks: a red that nothing else explains is then no verdict on
+    what was installed.
     """
     broke = [run for run in runs if run.rc != 0]
-    outcome, summary = _outcome(checks, runs, matched)
-    if outcome is Outcome.FAIL and starved and not matched.findings:
-        outcome, summary = Outcome.UNKNOWN, f"{summary}; the host was {starved} meanwhile, which may be all of it: run it again (--failed)"
+    borne_out = stopped_for in {finding.signature for finding in matched.findings}
+    outcome, summary = _of_stage(broke[0], matched, "" if borne_out else stopped_for) if broke else _of_checks(checks, runs, matched)
+    excused = excused if broke else _excused(checks)
+    if outcome is Outcome.FAIL and excused and not matched.findings:
+        outcome, summary = Outcome.UNKNOWN, f"{summary}; the host was {excused}, which may be all of it: run it again (--failed)"
     if outcome is Outcome.FAIL and matched.findings and matched.findings[0].blames == "infrastructure":
         outcome = Outcome.ERROR  # what was to be installed was never there to be judged
     cause_unknown = outcome in (Outcome.FAIL, Outcome.UNKNOWN) and not matched.findings
     return Verdict(
         outcome=outcome,
         summary=summary,
-        ended="; ".join(_ended(run, full) for run in (broke or runs)),
+        ended="; ".join(_ended(run, full if borne_out else "") for run in (broke or runs)),
         findings=matched.findings,
         ruled_out=matched.ruled_out,
         look_at=_look_at(files, *_what_broke(checks, broke)) if cause_unknown else (),
     )
 
 
-def _outcome(checks: Sequence[CheckResult], runs: Sequence[StageRun], matched: Matched) -> tuple[Outcome, str]:
-    broke = [run for run in runs if run.rc != 0]
-    if broke:
-        return _of_stage(broke[0], matched)
-    by_outcome = {outcome: [check for check in checks if check.outcome is outcome] for outcome in Outcome}
-    passed = by_outcome[Outcome.PASS]
-    told = {
-        Outcome.ERROR: f"the lab's own {_names(by_outcome[Outcome.ERROR])} broke",
-        Outcome.FAIL: f"{_names(by_outcome[Outcome.FAIL])} failed: {_cause(matched)}",
-        Outcome.UNKNOWN: f"{_names(by_outcome[Outcome.UNKNOWN])} could not tell",
-    }
-    if found := next((outcome for outcome in told if by_outcome[outcome]), None):
-        return found, told[found]
+def _of_checks(checks: Sequence[CheckResult], runs: Sequence[StageRun], matched: Matched) -> tuple[Outcome, str]:
+    """What `checks` say where every stage went well. A failure that nothing excuses is named before those that the host may have caused."""
+    failed = [check for check in checks if check.outcome is Outcome.FAIL]
+    passed = [check for check in checks if check.outcome is Outcome.PASS]
+    if failed:
+        plain = [check for check in failed if not check.excused]
+        return Outcome.FAIL, f"{_names(plain or failed)} failed: {_cause(matched)}"
+    if unsure := [check for check in checks if check.outcome not in (Outcome.PASS, Outcome.SKIP)]:
+        return Outcome.UNKNOWN, f"{_names(unsure)} could not tell"
     if not runs or not passed:
         return Outcome.UNKNOWN, "no check was run" if runs else "no stage was run"
     if matched.findings:
@@ -102,9 +109,17 @@ def _outcome(checks: Sequence[CheckResult], runs: Sequence[StageRun], matched: M
     return Outcome.PASS, f"every stage ended with rc=0 and all {len(passed)} check results are green"
 
 
-def _of_stage(run: StageRun, matched: Matched) -> tuple[Outcome, str]:
-    if run.stopped_after_s is not None and not matched.findings:
-        return Outcome.UNKNOWN, "the lab stopped kubeadm init, and what it was stopped for does not hold in the evidence" + _lacks(matched)
+def _excused(checks: Sequence[CheckResult]) -> str:
+    """What the host was short of, where every failure may come of that; nothing where one does not."""
+    excuses = [check.excused for check in checks if check.outcome is Outcome.FAIL]
+    return excuses[0] if all(excuses) and excuses else ""
+
+
+def _of_stage(run: StageRun, matched: Matched, unproven: str) -> tuple[Outcome, str]:
+    """unproven: the signature that the stage was stopped for, where the evidence does not have it."""
+    if run.stopped_after_s is not None and (unproven or not matched.findings):
+        what = f"{unproven!r}, which" if unproven else "what"
+        return Outcome.UNKNOWN, f"the lab stopped kubeadm init for {what} does not hold in the evidence taken after it{_lacks(matched)}"
     return Outcome.FAIL, f"{_symptom(run)}: {_cause(matched)}"
 
 
@@ -127,7 +142,7 @@ def _lacks(matched: Matched) -> str:
 
 def _ended(run: StageRun, full: str) -> str:
     if run.stopped_after_s is not None:
-        return f"stopped after {run.stopped_after_s:.0f} s; would have ended with {full}"
+        return f"stopped after {run.stopped_after_s:.0f} s" + (f"; would have ended with {full}" if full else "")
     if run.rc != 0 and run.attempts:
         attempts = f"{run.attempts} attempt{'' if run.attempts == 1 else 's'} of kubeadm init, {run.init_s:.0f} s"
         return f"rc={run.rc} after {run.duration_s:.0f} s; {attempts}, the last one rc={run.init_rc}"
