@@ -76,7 +76,12 @@ def judge(
     """
     broke = [run for run in runs if run.rc != 0]
     borne_out = stopped_for in {finding.signature for finding in matched.findings}
-    outcome, summary = _of_stage(broke[0], matched, "" if borne_out else stopped_for) if broke else _of_checks(checks, runs, matched)
+    if broke and broke[0].stopped_after_s is not None and not borne_out:
+        outcome, summary = Outcome.UNKNOWN, _not_borne_out(stopped_for, matched)
+    elif broke:
+        outcome, summary = Outcome.FAIL, f"{_symptom(broke[0])}: {_cause(matched)}"
+    else:
+        outcome, summary = _of_checks(checks, runs, matched)
     excused = excused if broke else _excused(checks)
     if outcome is Outcome.FAIL and excused and not matched.findings:
         outcome, summary = Outcome.UNKNOWN, f"{summary}; the host was {excused}, which may be all of it: run it again (--failed)"
@@ -115,12 +120,8 @@ def _excused(checks: Sequence[CheckResult]) -> str:
     return excuses[0] if all(excuses) and excuses else ""
 
 
-def _of_stage(run: StageRun, matched: Matched, unproven: str) -> tuple[Outcome, str]:
-    """unproven: the signature that the stage was stopped for, where the evidence does not have it."""
-    if run.stopped_after_s is not None and (unproven or not matched.findings):
-        what = f"{unproven!r}, which" if unproven else "what"
-        return Outcome.UNKNOWN, f"the lab stopped kubeadm init for {what} does not hold in the evidence taken after it{_lacks(matched)}"
-    return Outcome.FAIL, f"{_symptom(run)}: {_cause(matched)}"
+def _not_borne_out(stopped_for: str, matched: Matched) -> str:
+    return f"the lab stopped kubeadm init for {stopped_for!r}, which does not hold in the evidence taken after it{_lacks(matched)}"
 
 
 def _symptom(run: StageRun) -> str:
