@@ -25,13 +25,15 @@ from lab.deadline import heed, now_s
 from lab.errors import ScenarioError
 from lab.facts import Evidence, Fact
 from lab.model import CheckResult, Node, Site, StageRun
-from lab.signature import UNREADABLE, Context
+from lab.signature import NOTHING, UNREADABLE, Context
 
 PROBES = Path(__file__).parent / "data" / "probes.yaml"
 FOLDER = "evidence"  # of a cell
 INDEX = "facts.json"
 LAB = "lab"  # the node that facts of the lab itself stand under
 NOT_FOUND_RC = 127  # what a shell returns for a program that is not there
+NOTHING_RC = 66  # of a probe that finds nothing to read, such as no container whose log it is; sysexits.h calls it EX_NOINPUT
+KILLED_RC = 137  # of a probe that did not end at its limit either: `timeout -k` kills it then
 WAITS_S = {"CONNECT_S": 1, "ANSWER_S": 3, "API_S": 5}  # what probes may wait for one answer, under the names that their commands use
 OVERHEAD_S = 20.0  # to reach the node at all, and to start all probes on a busy one
 
@@ -138,8 +140,9 @@ def _script(site: Site, node: Node, asked: Mapping[str, ProbeSchema], token: str
 
 
 def _text(said: str, rc: int) -> str:
-    reasons = {RC_LIMIT: "the probe was ended at its limit", NOT_FOUND_RC: "a program of the probe is not there"}
-    return f"{UNREADABLE} {reasons[rc]}: {said}" if rc in reasons else said
+    limit = f"{UNREADABLE} the probe was ended at its limit"
+    reasons = {RC_LIMIT: limit, KILLED_RC: limit, NOT_FOUND_RC: f"{UNREADABLE} a program of the probe is not there", NOTHING_RC: NOTHING}
+    return f"{reasons[rc]}: {said}" if rc in reasons else said
 
 
 def _told(run: StageRun) -> str:

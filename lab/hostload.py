@@ -3,6 +3,7 @@
 A cell that is red because its host was starved says nothing about what was installed; so the shortage is a fact of the cell.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,10 @@ class HostLoad:
         self._over.set()
         self._thread.join()
 
-    def since(self, at_s: float) -> tuple[Load, ...]:
-        """The samples that were taken after `at_s` (Unix time)."""
+    def since(self, at_s: float, *, until_s: float = math.inf) -> tuple[Load, ...]:
+        """The samples that were taken after `at_s` and not after `until_s` (Unix times)."""
         with self._lock:
-            return tuple(load for load in self._loads if load.at_s >= at_s)
+            return tuple(load for load in self._loads if at_s <= load.at_s <= until_s)
 
     def _watch(self) -> None:
         before, before_s = ticks(self._root), now_s()
@@ -101,14 +102,17 @@ def between(before: tuple[int, ...], after: tuple[int, ...], *, at_s: float, sec
 
 
 def starved(loads: Sequence[Load], *, cores: int) -> str:
-    """What the host was short of for longest without a pause, in words; nothing when that was too short to matter."""
-    longest, current, what = 0.0, 0.0, ""
+    """What the host was short of for longest without a pause, in words; nothing when that was too short to matter.
+
+    One shortage may follow the other: each is told with its own seconds.
+    """
+    longest, current = dict[str, float](), dict[str, float]()
     for load in loads:
         short_of = load.short_of(cores)
-        current = current + load.seconds if short_of else 0.0
-        if current > longest:
-            longest, what = current, short_of
-    return f"short of {what} for {longest:.0f} s without a pause" if longest >= STARVED_S else ""
+        current = {**current, short_of: current.get(short_of, 0.0) + load.seconds} if short_of else {}
+        longest = max(longest, current, key=lambda seconds: sum(seconds.values()))
+    what = " and ".join(f"{name} for {seconds:.0f} s" for name, seconds in longest.items())
+    return f"short of {what} without a pause" if sum(longest.values()) >= STARVED_S else ""
 
 
 def told(loads: Sequence[Load], *, cores: int) -> str:

@@ -85,7 +85,11 @@ def outcome(stage: Stage, done: Completed, events: tuple[TaskEvent, ...], *, ini
         stopped_after_s=(until_s - began if began is not None else 0.0) if stopped else None,
         slowest=tasks.slowest(events, until_s=done.started_at_s + done.duration_s),
     )
-    return run if done.rc == 0 else _failed(run, tasks.failure(events), outside="" if stopped else mask(done.stderr.strip()))
+    if done.rc == 0:
+        return run
+    whole = (done.started_at_s, done.started_at_s + done.duration_s) if done.rc == RC_LIMIT else None
+    failed = _failed(run, tasks.failure(events), outside="" if stopped else mask(done.stderr.strip()))
+    return replace(failed, failed_during=whole or failed.failed_during)
 
 
 def _failed(run: StageRun, failure: tasks.Failure | None, *, outside: str) -> StageRun:
@@ -101,6 +105,7 @@ def _failed(run: StageRun, failure: tasks.Failure | None, *, outside: str) -> St
         failed_node=failure.node,
         failed_rc=failure.rc,
         failed_first=failure.first,
+        failed_during=failure.during,
     )
 
 

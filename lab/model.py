@@ -40,9 +40,8 @@ class Deviation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ref:
     """Where playbooks come from; of `kind`, which runs none, whose settings it takes. `name`: what was asked for, a release, or of
-    kubespray a branch, a commit, pr/N or worktree;
-    `release`: whose facts hold for it, empty until that is looked up; `commit`, `changes`: what the name meant when it was, and a
-    hash of the local changes; `deviations`: how it departs from that release, none when it is that release itself."""
+    kubespray a branch, a commit, pr/N or worktree; `release`: whose facts hold for it, empty until that is looked up; `commit`,
+    `changes`: what the name meant when it was, and a hash of the local changes; `deviations`: how it departs from that release."""
 
     source: Source
     name: str
@@ -203,10 +202,11 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRun:
-    """How one run of the installer ended. `rc` of ansible-playbook, None when it was stopped; `attempts`: how often
-    kubeadm init was really started (seen, not what Ansible reports); `init_rc`: the last one's exit code, None when
-    unknown; `stopped_after_s`: seconds of kubeadm init until an early verdict stopped it; `failed_at`: file and line of the task, and
-    of which playbooks; `failed_first`: what its first try said, where its last said something else; `slowest`: task -> seconds."""
+    """How one run of the installer ended. `rc` of ansible-playbook, None when it was stopped; `attempts`: how often kubeadm init was
+    really started (seen, not what Ansible reports); `init_rc`: the last one's exit code, None when unknown; `stopped_after_s`: seconds
+    of kubeadm init until an early verdict stopped it; `failed_at`: file and line of the task, and of which playbooks; `failed_first`:
+    what its first try said, where its last said something else; `failed_during`: Unix times from its first try to its end, where it
+    failed because something did not come in time; `slowest`: task -> seconds."""
 
     stage: str
     rc: int | None
@@ -221,12 +221,14 @@ class StageRun:
     failed_node: str = ""
     failed_rc: int | None = None
     failed_first: str = ""
+    failed_during: tuple[float, float] | None = None
     slowest: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One assertion on one node. `said`: what was seen, once per look; `measured`: name with its unit -> number."""
+    """One assertion on one node. `said`: what was seen, once per look; `measured`: name with its unit -> number; `excused`: what the
+    host was short of, where that may be all that made it fail."""
 
     check: str
     node: str
@@ -234,6 +236,7 @@ class CheckResult:
     said: str
     duration_s: float = 0.0
     measured: tuple[tuple[str, float], ...] = ()
+    excused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ class KubeadmInit:
     """How the release runs kubeadm init. `tasks`: what tasks that run it are called, its first try first; `timeout_s`: seconds per attempt,
     ended by timeout(1); `attempts`: the most that really start, `delay_s` between them; `preflight`: which of kubeadm's own checks it
     ignores, all or those that a variable names: then a further attempt is refused for what the first one left; `own_wait_s`: after how
-    long kubeadm itself gives up."""
+    long kubeadm itself gives up; `retry_ignores`: checks that a further attempt ignores whatever the variable names."""
 
     tasks: tuple[str, ...]
     timeout_s: int
@@ -26,6 +26,7 @@ class KubeadmInit:
     delay_s: int
     preflight: Literal["all", "named"]
     own_wait_s: int | Mapping[str, int]
+    retry_ignores: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ class InitSchema(Schema):
     delay_s: int
     preflight: Literal["all", "named"]
     own_wait_s: int | dict[str, int]
+    retry_ignores: list[str] = []
 
 
 class KubeVipSchema(Schema):

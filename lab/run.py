@@ -16,13 +16,12 @@ from typing import Literal
 from lab import (
     artifacts,
     bed,
-    check,
     checkout,
+    checkround,
     component,
     course,
-    disturbance,
     evidence,
-    fidelity,
+    excuse,
     groundwork,
     host,
     hostload,
@@ -45,7 +44,7 @@ from lab.errors import LabError, ScenarioError
 from lab.hostload import HostLoad
 from lab.journal import JUDGED, Journal, Line
 from lab.matrix import GREEN, CellResult
-from lab.model import RESET, Cell, CheckResult, Outcome, Site, Stage, Verdict
+from lab.model import Cell, CheckResult, Outcome, Site, Stage, Verdict
 from lab.notation import upgrades
 from lab.over import Over
 from lab.result import CELLS, Seen
@@ -171,35 +170,22 @@ def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, nodes
     seen.checks = ()
     if run.rc == 0:
         with lab.journal.step(of.longest.id, "checks"):
-            seen.checks = _checks(cell, stage, lab, tell, site=site, nodes=nodes if ends else None)
+            seen.checks = checkround.run_all(
+                cell,
+                stage,
+                site,
+                nodes=nodes if ends else None,
+                engine=lab.engine.name if lab.engine else "",
+                load=lab.load,
+                stop=lab.over.event,
+                on_result=partial(_checked, tell),
+            )
     seen.memory_mib = bed.weigh(nodes, site.nodes, before=seen.memory_mib)
     seen.evidence = ends.id if ends else f"{of.longest.id}/stage-{stage.index}"
     judged = _of_evidence(cell, lab, seen, site=site, by=by, began_at_s=began_at_s)
     more = {"at": cell.id, "topology": str(cell.topology), "stage": stage.name, "bed": cell.bed}
     tell.write(JUDGED, name=judged.outcome.name, duration_s=ticks_s() - began_s, said=judged.summary, more=more)
     return judged
-
-
-def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, nodes: bed.Bed | None) -> tuple[CheckResult, ...]:
-    """What is asserted after `stage`; then, where a cell ends there and all of that is green, what is broken on purpose.
-
-    nodes: the bed, None where no cell ends.
-    """
-    variables, engine = inventory.variables(stage, site), lab.engine.name if lab.engine else ""
-    less = fidelity.less(fidelity.limits(cell.bed, host.facts(), engine=engine, told=bed.find(cell.bed).conditions()))
-
-    def told(result: CheckResult) -> None:
-        _checked(tell, fidelity.noted(result, less))
-
-    scope = check.Scope(cell=cell, on=stage.addons, cluster=stage.playbook != RESET)
-    results = check.run_all(scope, site, on_result=told, variables=variables, stop=lab.over.event)
-    results = tuple(fidelity.noted(one, less) for one in results)
-    if nodes is None:
-        return results
-    power = nodes if isinstance(nodes, bed.Power) else None
-    green = {one.outcome for one in results} <= set(GREEN)
-    broken = disturbance.run_all(scope, site, power=power, green=green, on_result=told, stop=lab.over.event)
-    return (*results, *(fidelity.noted(one, less) for one in broken))
 
 
 def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, by: Installer, began_at_s: float) -> Verdict:
@@ -216,7 +202,8 @@ def _of_evidence(cell: Cell, lab: Lab, seen: Seen, *, site: Site, by: Installer,
         )
     matched = signatures.match(signatures.load(), taken, context=signatures.Context.of(site), addons=plan.addons_of(cell))
     files = evidence.files(taken, of=lab.folder_of(seen.evidence), stage=lab.folder_of(seen.course) / f"stage-{len(seen.stages) - 1}")
-    return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=by.full, starved=seen.host_load)
+    excused, stopped_for = excuse.of_stage(seen.stages[-1], lab.load, cores=cores), seen.stories[-1].stopped_for
+    return verdicts.judge(seen.checks, seen.stages, matched=matched, files=files, full=by.full, stopped_for=stopped_for, excused=excused)
 
 
 def _behind(judged: Verdict, stage: Stage) -> Verdict:

@@ -17,6 +17,7 @@ from lab.refs import Refs
 from lab.scenariofile import BlockSchema, ScenarioSchema, orderings, unknown_findings, wrong_references
 
 Lacks = Callable[[Cell], str]
+NO_THREAD = "no thread upstream yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +223,11 @@ def expired(scenario: Scenario, *, today: date) -> tuple[str, ...]:
 
 
 def known_of(scenario: Scenario, cell: Cell, *, finding: str, today: date) -> tuple[str, ...]:
-    """Upstream threads of what is known of `cell`, if `finding` is what is known and it has not expired; else nothing."""
+    """Upstream threads of what is known of `cell`, if `finding` is what is known and it has not expired; else nothing.
+
+    What no thread tells yet is known all the same: that there is none stands in their place.
+    """
     replica = replace(cell, ref=replace(cell.ref, source="replica"))  # a failure known of the replica is known of what it follows
     same = {replace(one, bed=name).id for one in (cell, replica) for name in beds.names()}  # and, on one bed, on another
     found = (known for known in scenario.known if known.cell in same and known.finding == finding and today <= known.expires)
-    return next((known.upstream for known in found), ())
+    return next((known.upstream or (NO_THREAD,) for known in found), ())

@@ -1,6 +1,7 @@
 """Known failures as data, data/signatures/*.yaml, matched against evidence. Pure but for reading the files.
 
-A signature is a list of links from symptom to cause. Each link looks at one fact of one node; all must hold on the same node, now.
+A signature is a list of links from symptom to cause. Each link looks at one fact, of the control plane in question or where its scope
+says; all must hold for the same control plane, now.
 A fact that is missing or could not be read proves nothing: it satisfies no link and excludes no signature.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from lab.datafile import Checked, Schema, read
 from lab.facts import Evidence, Fact
@@ -19,26 +20,29 @@ from lab.model import API_PORT, Blames, Finding, Link, Node, RuledOut, Site
 FOLDER = Path(__file__).parent / "data" / "signatures"
 LINE_CHARACTERS = 400  # of a line that proves something; the evidence has all of it
 UNREADABLE = "unreadable:"  # how the text of a fact starts whose probe could not be run
+NOTHING = f"{UNREADABLE} nothing is there to be read"  # the same, where it could: the pod whose log it is may be on another node
 
 
 def _regex(text: str) -> str:
     try:
-        re.compile(_filled(text, dict.fromkeys(PLACEHOLDERS, "x")))
+        re.compile(_filled(text, dict.fromkeys(PLACEHOLDERS, ("x",))))
     except re.error as error:
         raise ValueError(f"{text!r} is no regular expression: {error}") from error
     return text
 
 
 Regex = Annotated[str, Checked(_regex)]
-PLACEHOLDERS = ("vip", "node", "interface", "port", "controller_manager", "scheduler")
+Scope = Literal["", "lab", "client", "any", "every"]
+PLACEHOLDERS = ("vip", "node", "nodes", "interface", "port", "controller_manager", "scheduler")
 
 
 class LinkSchema(Schema):
     """One step from symptom to cause: `pattern` must be found in a line of the fact, or `absent` in none.
 
     readable: found in every true answer of the probe; where it is missing, the fact could not be read. last: look at the last so
-    many lines only. node: lab, client, or empty for the control plane in question. instead: finds the line to show where there is
-    none of the pattern. aside: not needed for the failure; told in the chain where it is there.
+    many lines only. node: the link's scope: lab, client, any (at least one node of the cluster), every (each of them), or empty for the
+    control plane in question. instead: finds the line to show where there is none of the pattern. aside: not needed for the failure;
+    told in the chain where it is there.
     """
 
     says: str
@@ -48,7 +52,7 @@ class LinkSchema(Schema):
     instead: Regex = ""
     readable: Regex = ""
     last: int = 0
-    node: str = ""
+    node: Scope = ""
     aside: bool = False
 
 
@@ -107,21 +111,26 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the placeholders of patterns stand for, beside the node in question."""
+    """What the placeholders of patterns stand for, beside the node in question. `nodes`: the control planes; `workers`: the cluster's
+    other nodes, as far as facts of them are taken."""
 
     vip: str
     nodes: tuple[Node, ...]
     port: int = API_PORT
+    workers: tuple[Node, ...] = ()
 
     @classmethod
     def of(cls, site: Site) -> "Context":
-        """The context of `site`: its control planes, the VIP of its slot, and the port of its API servers."""
-        return cls(vip=site.slot.vip, nodes=site.control_planes, port=site.api_port)
+        """The context of `site`: its control planes and workers, the VIP of its slot, and the port of its API servers."""
+        workers = tuple(node for node in site.members if node not in site.control_planes)
+        return cls(vip=site.slot.vip, nodes=site.control_planes, port=site.api_port, workers=workers)
 
-    def values(self, node: Node) -> Mapping[str, str]:
-        """Placeholder -> what it stands for on `node`."""
+    def values(self, node: Node) -> Mapping[str, tuple[str, ...]]:
+        """Placeholder -> what it stands for where `node` is in question; of several each will do."""
         ports = {"port": self.port, "controller_manager": CONTROLLER_MANAGER, "scheduler": SCHEDULER}
-        return {"vip": self.vip, "node": node.address, "interface": node.interface, **{name: str(port) for name, port in ports.items()}}
+        alone = {"vip": self.vip, "node": node.address, "interface": node.interface, **{name: str(port) for name, port in ports.items()}}
+        every = tuple(one.address for one in (*self.nodes, *self.workers))
+        return {"nodes": every, **{name: (text,) for name, text in alone.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +148,14 @@ class _Holds(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """How a link stands on a node; `told`: whether `line` shows it by itself; `aside`: nothing depends on it."""
+    """How a link stands on a node; `told`: whether `line` shows it by itself; `aside`: nothing depends on it; `there`: whether the node
+    has what the probe reads."""
 
     holds: _Holds
     link: Link
     told: bool = True
     aside: bool = False
+    there: bool = True
 
 
 def load(*, folder: Path = FOLDER) -> tuple[Signature, ...]:
@@ -202,32 +213,30 @@ def readable(fact: Fact) -> bool:
 
 
 def _signature(path: Path) -> Signature:
-    schema = read(path, SignatureSchema)
-    return Signature(
-        id=path.stem,
-        catalogue=schema.catalogue,
-        means=schema.means,
-        fix=schema.fix,
-        upstream=tuple(schema.upstream),
-        heals_itself=schema.heals_itself,
-        holds_s=schema.holds_s,
-        blames=schema.blames,
-        follows=schema.follows,
-        addons=tuple(schema.addons),
-        links=tuple(schema.links),
-        must_match=tuple(schema.must_match),
-        must_not_match=tuple(schema.must_not_match),
-    )
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read(path, SignatureSchema)}
+    return Signature(id=path.stem, **fields)
 
 
 def _look(link: LinkSchema, node: Node, facts: Mapping[tuple[str, str], Fact], context: Context) -> _Seen:
-    """Whether `link` holds for `node`, and the line that says so."""
-    where = link.node or node.name
+    """Whether `link` holds for `node` in its scope, and the line that says so."""
+    if link.node not in ("any", "every"):
+        return _at(link, link.node or node.name, facts, context.values(node))
+    others = (one for one in (*context.nodes, *context.workers) if one != node)
+    seen = [_at(link, one.name, facts, context.values(node)) for one in (node, *others)]
+    if link.node == "any":  # where there is nothing to read, nothing speaks against it
+        seen = [one for one in seen if one.there] or seen
+    order = (_Holds.YES, _Holds.UNKNOWN, _Holds.NO)
+    decides = next(holds for holds in (order if link.node == "any" else reversed(order)) if any(one.holds is holds for one in seen))
+    return max((one for one in seen if one.holds is decides), key=lambda one: one.told)
+
+
+def _at(link: LinkSchema, where: str, facts: Mapping[tuple[str, str], Fact], values: Mapping[str, tuple[str, ...]]) -> _Seen:
+    """Whether `link` holds by the fact of the node called `where`."""
     fact = facts.get((link.probe, where))
     if fact is None or not readable(fact):
-        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""), aside=link.aside)
+        there = fact is None or not fact.text.startswith(NOTHING)
+        return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""), aside=link.aside, there=there)
     lines = [line for line in fact.text.splitlines() if line.strip()]
-    values = context.values(node)
     if link.readable and _first(link.readable, lines, values) is None:
         return _Seen(holds=_Holds.UNKNOWN, link=_proof(link, where, ""), aside=link.aside)
     lines = lines[-link.last :]
@@ -239,14 +248,15 @@ def _look(link: LinkSchema, node: Node, facts: Mapping[tuple[str, str], Fact], c
     return _Seen(holds=holds, link=_proof(link, where, shown), told=line is not None, aside=link.aside)
 
 
-def _first(regex: str, lines: list[str], values: Mapping[str, str]) -> str | None:
+def _first(regex: str, lines: list[str], values: Mapping[str, tuple[str, ...]]) -> str | None:
     compiled = re.compile(_filled(regex, values))
     return next((line for line in lines if compiled.search(line)), None)
 
 
-def _filled(regex: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        regex = regex.replace(f"{{{name}}}", re.escape(value))
+def _filled(regex: str, values: Mapping[str, tuple[str, ...]]) -> str:
+    for name, each in values.items():
+        any_of = "|".join(map(re.escape, each))
+        regex = regex.replace(f"{{{name}}}", any_of if len(each) == 1 else f"(?:{any_of})")
     return regex
 
 

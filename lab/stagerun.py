@@ -74,6 +74,8 @@ def run_stage(
     with tell.journal.step(tell.course, f"stage {stage.name}"), watch:
         run = by.install(stage, site=site, folder=folder, on_event=heard, stop=stop, limit_s=STAGE_LIMIT_S)
     story = watch.story()
+    if story.stopped_for:
+        tell.say(f"kubeadm init was stopped: {story.stopped_for!r} had held for {story.held_s:.0f} s")
     for why, times in Counter(story.missed).items():
         tell.say(f"{times} sample(s) could not be taken: {why}")
     for node in site.members:

@@ -1,5 +1,6 @@
 """What Ansible's events say of its tasks: where and how the installer failed, what took longest; told as the fact `ansible`. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -9,11 +10,15 @@ ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
 FAILED = frozenset({"failed", "unreachable"})
 SLOWEST = 5  # tasks of a stage that are told
 SAID_CHARACTERS = 3000  # of a failed task, in the result; the log has all of it
+LATE_RC = (124, 137)  # of timeout(1), which ended or killed what a task ran
+# How programs say that something did not come in time, or was not there when it was asked.
+LATE = re.compile(r"(?i)timed out|time-?out\b|deadline exceeded|not healthy after|connection (?:refused|reset)|was refused|leader changed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The task that failed last. `at`: its file and line; `first`: what its first try said, empty where that is what it said last."""
+    """The task that failed last. `at`: its file and line; `first`: what its first try said, empty where that is what it said last;
+    `during`: Unix times from its first try to its end, where something did not come in time: it was ended, tried in vain, or says so."""
 
     task: str
     at: str
@@ -21,6 +26,7 @@ class Failure:
     rc: int | None
     said: str
     first: str = ""
+    during: tuple[float, float] | None = None
 
 
 def failure(events: Iterable[TaskEvent]) -> Failure | None:
@@ -28,11 +34,16 @@ def failure(events: Iterable[TaskEvent]) -> Failure | None:
 
     First try is what Ansible retries by itself, and what a block named alike tries before: `... (1st try)`, then `... (retry)`.
     """
-    tried = [event for event in events if event.kind in FAILED or event.kind == "retry"]
-    last = next((event for event in reversed(tried) if event.kind in FAILED), None)
+    heard = tuple(events)
+    last = next((event for event in reversed(heard) if event.kind in FAILED), None)
     if last is None:
         return None
-    first = next(event for event in tried if (_stem(event.task), event.node) == (_stem(last.task), last.node))
+    of_task: list[TaskEvent] = []
+    for event in heard[: heard.index(last) + 1]:
+        if (_stem(event.task), event.node) == (_stem(last.task), last.node):  # playbooks may run a task many times: the last time counts
+            of_task = [*of_task, event] if event.kind not in ENDED - FAILED else []
+    tried = [event for event in of_task if event.kind != "start"]
+    first, late = tried[0], len(tried) > 1 or last.rc in LATE_RC or bool(LATE.search(last.said))
     return Failure(
         task=last.task,
         at=last.path,
@@ -40,6 +51,7 @@ def failure(events: Iterable[TaskEvent]) -> Failure | None:
         rc=last.rc,
         said=last.said[-SAID_CHARACTERS:],
         first=first.said[-SAID_CHARACTERS:] if first.said != last.said else "",
+        during=(of_task[0].at_s, last.at_s) if late else None,
     )
 
 

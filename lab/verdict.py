@@ -5,14 +5,21 @@ those of the evidence; only `ended` tells the difference.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from lab.model import Cell, CheckResult, Outcome, StageRun, Verdict
+from lab.datafile import load_yaml
+from lab.listeners import CONTROLLER_MANAGER, SCHEDULER
+from lab.model import API_PORT, Cell, CheckResult, Outcome, StageRun, Verdict
 from lab.release import KubeadmInit, of_minor
 from lab.signature import Matched
 
 TIMEOUT_VARIABLE = "kubeadm_init_timeout"
+PREFLIGHT_VARIABLE = "kubeadm_ignore_preflight_errors"
+PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+# What an attempt leaves that the next one's checks complain of: manifests and kubelet, and processes of the control plane that came up.
+ALWAYS_LEFT = frozenset(f"fileavailable--etc-kubernetes-manifests-{name}.yaml" for name in PODS) | {"port-10250"}
+LEFT_LISTENING = frozenset(f"port-{port}" for port in (API_PORT, CONTROLLER_MANAGER, SCHEDULER))
 RC_TIMEOUT = 124  # of timeout(1)
 # What tasks and checks are about, as their names and those of probes have it.
 SUBJECTS = ("etcd", "containerd", "kubelet", "kube-vip", "cilium", "metallb", "coredns", "kube-proxy", "apiserver", "cni", "swap", "hosts")
@@ -27,56 +34,79 @@ def would_end(init: KubeadmInit, cell: Cell) -> str:
     """How kubeadm init of `cell` would end if nothing happened any more: `rc=124 after 4 x 300 s`.
 
     timeout(1) ends an attempt with 124 unless kubeadm gave up before. Where kubeadm's own checks are not ignored, what the first
-    attempt left refuses the others at once.
+    attempt left refuses the others at once: its files and kubelet always, processes where some came to listen.
     """
-    given = dict(cell.variables).get(TIMEOUT_VARIABLE, "").strip("'\" ")
+    variables = dict(cell.variables)
+    given = variables.get(TIMEOUT_VARIABLE, "").strip("'\" ")
     match = _DURATION.fullmatch(given)
     timeout_s = float(match["number"]) * _UNIT_S[match["unit"]] if match else float(init.timeout_s)
     own_s = init.own_wait_s if isinstance(init.own_wait_s, int) else of_minor(init.own_wait_s, cell.kube_version)
     seconds, rc = (float(own_s), 1) if own_s < timeout_s else (timeout_s, RC_TIMEOUT)
-    if init.preflight == "named" and init.attempts > 1:
-        return f"rc=1 after {seconds:g} s (rc={rc}) and {init.attempts - 1} more attempts, which kubeadm's own checks refuse at once"
-    return f"rc={rc} after {init.attempts} x {seconds:g} s"
+    waited, more = f"rc={rc} after {init.attempts} x {seconds:g} s", init.attempts - 1
+    ignored = _ignored(init, variables)
+    if more == 0 or "all" in ignored or ignored >= ALWAYS_LEFT | LEFT_LISTENING:
+        return waited
+    refused = f"rc=1 after {seconds:g} s (rc={rc}) and {more} more attempts, which kubeadm's own checks refuse at once"
+    return f"{refused} where the first left a process that listens, else {waited}" if ignored >= ALWAYS_LEFT else refused
+
+
+def _ignored(init: KubeadmInit, variables: Mapping[str, str]) -> frozenset[str]:
+    """Which of kubeadm's own checks a further attempt ignores; kubeadm asks for no case."""
+    named = load_yaml(variables.get(PREFLIGHT_VARIABLE, "[]"))
+    told = named if isinstance(named, list) else []
+    return frozenset(str(one).lower() for one in (*told, *init.retry_ignores, *(["all"] if init.preflight == "all" else [])))
 
 
 def judge(
-    checks: Sequence[CheckResult], runs: Sequence[StageRun], *, matched: Matched, files: Iterable[str], full: str, starved: str = ""
+    checks: Sequence[CheckResult],
+    runs: Sequence[StageRun],
+    *,
+    matched: Matched,
+    files: Iterable[str],
+    full: str,
+    stopped_for: str = "",
+    excused: str = "",
 ) -> Verdict:
     """The verdict on a cell.
 
-    files: names of its evidence files and of the installer's logs, to point at when no signature matched; full: what `would_end` says
-    of the cell; starved: what the host was short of meanwhile: a red that nothing else explains is then no verdict on what was installed.
+    files: names of its evidence files and of the installer's logs, to point at when no signature matched; full: what `would_end` says of
+    the cell; stopped_for: the signature that a stage was stopped for, which must then be among the findings; excused: what the host was
+    short of where that may be all that broke the stage, as `excused` of checks: a red that nothing else explains is then no verdict on
+    what was installed.
     """
     broke = [run for run in runs if run.rc != 0]
-    outcome, summary = _outcome(checks, runs, matched)
-    if outcome is Outcome.FAIL and starved and not matched.findings:
-        outcome, summary = Outcome.UNKNOWN, f"{summary}; the host was {starved} meanwhile, which may be all of it: run it again (--failed)"
+    borne_out = stopped_for in {finding.signature for finding in matched.findings}
+    if broke and broke[0].stopped_after_s is not None and not borne_out:
+        outcome, summary = Outcome.UNKNOWN, _not_borne_out(stopped_for, matched)
+    elif broke:
+        outcome, summary = Outcome.FAIL, f"{_symptom(broke[0])}: {_cause(matched)}"
+    else:
+        outcome, summary = _of_checks(checks, runs, matched)
+    excused = excused if broke else _excused(checks)
+    if outcome is Outcome.FAIL and excused and not matched.findings:
+        outcome, summary = Outcome.UNKNOWN, f"{summary}; the host was {excused}, which may be all of it: run it again (--failed)"
     if outcome is Outcome.FAIL and matched.findings and matched.findings[0].blames == "infrastructure":
         outcome = Outcome.ERROR  # what was to be installed was never there to be judged
     cause_unknown = outcome in (Outcome.FAIL, Outcome.UNKNOWN) and not matched.findings
     return Verdict(
         outcome=outcome,
         summary=summary,
-        ended="; ".join(_ended(run, full) for run in (broke or runs)),
+        ended="; ".join(_ended(run, full if borne_out else "") for run in (broke or runs)),
         findings=matched.findings,
         ruled_out=matched.ruled_out,
         look_at=_look_at(files, *_what_broke(checks, broke)) if cause_unknown else (),
     )
 
 
-def _outcome(checks: Sequence[CheckResult], runs: Sequence[StageRun], matched: Matched) -> tuple[Outcome, str]:
-    broke = [run for run in runs if run.rc != 0]
-    if broke:
-        return _of_stage(broke[0], matched)
-    by_outcome = {outcome: [check for check in checks if check.outcome is outcome] for outcome in Outcome}
-    passed = by_outcome[Outcome.PASS]
-    told = {
-        Outcome.ERROR: f"the lab's own {_names(by_outcome[Outcome.ERROR])} broke",
-        Outcome.FAIL: f"{_names(by_outcome[Outcome.FAIL])} failed: {_cause(matched)}",
-        Outcome.UNKNOWN: f"{_names(by_outcome[Outcome.UNKNOWN])} could not tell",
-    }
-    if found := next((outcome for outcome in told if by_outcome[outcome]), None):
-        return found, told[found]
+def _of_checks(checks: Sequence[CheckResult], runs: Sequence[StageRun], matched: Matched) -> tuple[Outcome, str]:
+    """What `checks` say where every stage went well. A failure that nothing excuses is named before those that the host may have caused."""
+    failed = [check for check in checks if check.outcome is Outcome.FAIL]
+    passed = [check for check in checks if check.outcome is Outcome.PASS]
+    if failed:
+        plain = [check for check in failed if not check.excused]
+        return Outcome.FAIL, f"{_names(plain or failed)} failed: {_cause(matched)}"
+    if unsure := [check for check in checks if check.outcome not in (Outcome.PASS, Outcome.SKIP)]:
+        return Outcome.UNKNOWN, f"{_names(unsure)} could not tell"
     if not runs or not passed:
         return Outcome.UNKNOWN, "no check was run" if runs else "no stage was run"
     if matched.findings:
@@ -84,10 +114,14 @@ def _outcome(checks: Sequence[CheckResult], runs: Sequence[StageRun], matched: M
     return Outcome.PASS, f"every stage ended with rc=0 and all {len(passed)} check results are green"
 
 
-def _of_stage(run: StageRun, matched: Matched) -> tuple[Outcome, str]:
-    if run.stopped_after_s is not None and not matched.findings:
-        return Outcome.UNKNOWN, "the lab stopped kubeadm init, and what it was stopped for does not hold in the evidence" + _lacks(matched)
-    return Outcome.FAIL, f"{_symptom(run)}: {_cause(matched)}"
+def _excused(checks: Sequence[CheckResult]) -> str:
+    """What the host was short of, where every failure may come of that; nothing where one does not."""
+    excuses = [check.excused for check in checks if check.outcome is Outcome.FAIL]
+    return excuses[0] if all(excuses) and excuses else ""
+
+
+def _not_borne_out(stopped_for: str, matched: Matched) -> str:
+    return f"the lab stopped kubeadm init for {stopped_for!r}, which does not hold in the evidence taken after it{_lacks(matched)}"
 
 
 def _symptom(run: StageRun) -> str:
@@ -109,7 +143,7 @@ def _lacks(matched: Matched) -> str:
 
 def _ended(run: StageRun, full: str) -> str:
     if run.stopped_after_s is not None:
-        return f"stopped after {run.stopped_after_s:.0f} s; would have ended with {full}"
+        return f"stopped after {run.stopped_after_s:.0f} s" + (f"; would have ended with {full}" if full else "")
     if run.rc != 0 and run.attempts:
         attempts = f"{run.attempts} attempt{'' if run.attempts == 1 else 's'} of kubeadm init, {run.init_s:.0f} s"
         return f"rc={run.rc} after {run.duration_s:.0f} s; {attempts}, the last one rc={run.init_rc}"

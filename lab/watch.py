@@ -5,7 +5,7 @@ It stops a stage only while kubeadm init runs, and only for a signature that can
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 from types import TracebackType
 from typing import Literal, Self
@@ -151,7 +151,8 @@ class Watch:
 
     def _judge(self, evidence: Evidence, began_s: float) -> None:
         """Counted from the end of the first sample that shows it to the beginning of the last: never longer than it was."""
-        found = {finding.signature for finding in match(self.signatures, evidence, context=Context.of(self.site)).findings}
+        sampled = replace(Context.of(self.site), workers=())  # only control planes are
+        found = {finding.signature for finding in match(self.signatures, evidence, context=sampled).findings}
         fatal = [one for one in self.signatures if one.id in found and not one.heals_itself]
         now = self.clock()
         self._since_s = {one.id: self._since_s.get(one.id, now) for one in fatal}

@@ -10,7 +10,7 @@ import pytest
 from lab import evidence
 from lab.errors import ScenarioError
 from lab.model import CheckResult, Outcome, Site, StageRun
-from lab.signature import UNREADABLE, Context
+from lab.signature import NOTHING, UNREADABLE, Context
 from tests import made
 
 SSH = """#!/bin/sh
@@ -61,6 +61,20 @@ def test_a_probe_ended_at_its_limit_proves_nothing_and_keeps_what_it_said(site: 
     program(tmp_path, "timeout", "#!/bin/sh\necho the first half\nexit 124\n")
     facts = {fact.text for fact in evidence.sample(site, site.nodes[0])}
     assert facts == {f"{UNREADABLE} the probe was ended at its limit: the first half"}
+
+
+def test_a_probe_that_had_to_be_killed_at_its_limit_proves_nothing_either(site: Site, tmp_path: Path) -> None:
+    program(tmp_path, "timeout", "#!/bin/sh\necho the first half\nexit 137\n")
+    facts = {fact.text for fact in evidence.sample(site, site.nodes[0])}
+    assert facts == {f"{UNREADABLE} the probe was ended at its limit: the first half"}
+
+
+def test_a_container_that_is_not_there_has_no_empty_log(site: Site, tmp_path: Path) -> None:
+    program(tmp_path, "crictl", "#!/bin/sh\nexit 0\n")
+    facts = {fact.probe: fact.text for fact in evidence.collect(site, folder=tmp_path / "evidence", runs=()).facts if fact.node == "cp1"}
+    logs = [name for name, probe in evidence.probes().items() if "crictl" in probe.command and name not in ("containers", "etcd-log")]
+    assert len(logs) > 8
+    assert {facts[name] for name in logs} == {f"{NOTHING}: "}
 
 
 def test_a_node_that_goes_away_while_it_answers_keeps_what_it_said(site: Site, tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def test_a_short_moment_is_no_starvation_and_a_pause_ends_one() -> None:
     assert hostload.starved([busy, busy, busy], cores=4) == ""
 
 
+def test_shortages_that_follow_each_other_are_told_each_with_its_own_seconds() -> None:
+    busy, slow = load(idle_percent=0, runnable=9), load(iowait_percent=50)
+    assert hostload.starved([busy, busy, slow], cores=2) == "short of cores for 4 s and disk for 2 s without a pause"
+    assert (
+        hostload.starved([slow, busy, busy, busy, IDLE, slow, slow, slow, slow, slow], cores=2) == "short of disk for 10 s without a pause"
+    )
+
+
 def test_all_of_it_is_told_in_lines() -> None:
     busy = load(idle_percent=0, runnable=9, free_mib=700)
     lines = hostload.told([IDLE, busy, busy, busy], cores=2).splitlines()
@@ -67,4 +75,5 @@ def test_the_host_is_sampled_while_the_block_runs() -> None:
         until(lambda: seen, bool, limit_s=20)
     assert sampled.since(0) == tuple(seen)
     assert sampled.since(seen[-1].at_s + 1) == ()
+    assert sampled.since(0, until_s=seen[0].at_s - 1) == ()
     assert 0 <= seen[0].idle_percent <= 100

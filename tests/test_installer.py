@@ -185,6 +185,16 @@ FAILURES: dict[str, tuple[str, str, list[dict[str, object]]]] = {
         "ERROR",
         [{"name": "Download_file | Download item", "get_url": {"url": "http://127.0.0.1:9/kubeadm", "dest": "/nowhere"}}],
     ),
+    "download-not-as-pinned": (
+        "download",
+        "FAIL",
+        [
+            {
+                "name": "Download_file | Download item",
+                "get_url": {"url": "file:///etc/hostname", "dest": "/nowhere", "checksum": f"sha256:{'0' * 64}"},
+            }
+        ],
+    ),
     "metallb-variable-undefined": (
         "metallb",
         "FAIL",

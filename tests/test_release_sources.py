@@ -1,6 +1,7 @@
 """The facts of every release against kubespray's own sources; only where SPRAYLAB_KUBESPRAY names a repository that has its tags."""
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -106,6 +107,8 @@ def test_how_it_runs_kubeadm_init(facts: Release) -> None:
     assert all(f"name: {task}\n" in text for task in facts.kubeadm_init.tasks)
     assert variables(facts.tag)["kubeadm_init_timeout"] == f"{facts.kubeadm_init.timeout_s}s"
     assert ("--ignore-preflight-errors=all" in text) == (facts.kubeadm_init.preflight == "all")
+    listed = re.search(r"_errors_from_first_try:\n((?: +- '.+'\n)+)", text)
+    assert re.findall(r"- '(.+)'", listed[1] if listed else "") == list(facts.kubeadm_init.retry_ignores)
     retries = 3 if len(facts.kubeadm_init.tasks) == 1 else 2
     assert f"retries: {retries}\n" in text
     assert facts.kubeadm_init.attempts == retries + len(facts.kubeadm_init.tasks)

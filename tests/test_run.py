@@ -14,12 +14,15 @@ from lab.check import Check
 from lab.engine import Engine
 from lab.errors import ScenarioError
 from lab.host import node_needs
-from lab.hostload import HostLoad
+from lab.hostload import HostLoad, Load
 from lab.journal import Journal, Line
 from lab.matrix import CellResult
-from lab.model import Cell, Deviation, Outcome, Ref, Site, Stage, StageRun
+from lab.model import Cell, Deviation, Outcome, Ref, Site, Stage, StageRun, Verdict
 from lab.over import Over
-from lab.run import TRACE, Lab, _installer, run_course
+from lab.result import Seen
+from lab.run import TRACE, Lab, _installer, _of_evidence, run_course
+from lab.stagerun import Installer
+from lab.watch import PortsStory, Story
 from tests import made
 from tests.fakes import SILENT, gone, program, set_once_there
 
@@ -170,3 +173,41 @@ def test_a_run_that_is_told_to_end_takes_its_nodes_down_and_judges_nothing(
     assert nodes.told == ["up", "down"]
     assert gone(tmp_path)
     assert "verdict" not in [line.kind for line in journal.read(tmp_path / journal.FILE)]
+
+
+STOPPED = StageRun(stage="kube-vip", rc=None, duration_s=30.0, attempts=1, stopped_after_s=20.0)
+LATE = StageRun(stage="base", rc=2, duration_s=90.0, failed_task="etcd : Wait", failed_during=(1000.0, 1080.0))
+STEAL = Load(at_s=1080.0, seconds=80.0, idle_percent=0, iowait_percent=0, steal_percent=90, runnable=1, free_mib=9000)
+
+
+class Busy:
+    """A host that was short of its cores for all of that time."""
+
+    def since(self, at_s: float, *, until_s: float = float("inf")) -> tuple[Load, ...]:
+        return tuple(load for load in (STEAL,) if at_s <= load.at_s <= until_s)
+
+
+def judged(tmp_path: Path, run: StageRun, *, stopped_for: str = "") -> tuple[Verdict, Seen]:
+    """The verdict on a stage whose nodes do not answer any more."""
+    journal = Journal(tmp_path, tell=lambda _: None)
+    lab = Lab(run_id="r1", folder=tmp_path, journal=journal, engine=NO_ENGINE, load=cast("HostLoad", Busy()))
+    story = Story(samples=1, missed=(), ports=PortsStory(verdict="cannot tell", says=""), stopped_for=stopped_for)
+    seen = Seen(course="c", began_s=0.0, started_at_s=0.0, stages=[run], stories=[story], evidence="c")
+    by = Installer(install=Kindly().install, init_tasks=(), full="rc=1 after 1 x 240 s")
+    try:
+        return _of_evidence(made.cell(), lab, seen, site=made.site(tmp_path), by=by, began_at_s=0.0), seen
+    finally:
+        journal.close()
+
+
+def test_what_a_stage_was_stopped_for_is_asked_of_the_evidence(tmp_path: Path) -> None:
+    verdict, _ = judged(tmp_path, STOPPED, stopped_for="kubelet-never-starts")
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "stopped kubeadm init for 'kubelet-never-starts', which does not hold" in verdict.summary
+
+
+def test_a_shortage_is_always_told_and_excuses_only_what_it_may_have_caused(tmp_path: Path) -> None:
+    late, seen = judged(tmp_path, LATE)
+    assert (late.outcome, seen.host_load.startswith("short of time on its cores")) == (Outcome.UNKNOWN, True)
+    told, seen = judged(tmp_path, replace(LATE, failed_during=None))
+    assert (told.outcome, seen.host_load.startswith("short of time on its cores")) == (Outcome.FAIL, True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lab import signature
 from lab.errors import ScenarioError
+from lab.evidence import probes
 from lab.facts import Evidence, Fact
 from lab.model import Node
 from lab.signature import Context, Matched, SampleSchema, Signature, match
@@ -26,6 +27,7 @@ NEEDED = {
     "cilium-may-not-write-its-programs",
     "cilium-release-exists",
     "download-failed",
+    "download-not-as-pinned",
     "init-retry-refused",
     "init-skipped-after-failure",
     "kube-proxy-left-behind",
@@ -59,7 +61,7 @@ must_not_match: []
 
 def place(one: Signature, probe: str, name: str = "cp1") -> str:
     """Where the signature looks for `probe`."""
-    return next((link.node for link in one.links if link.probe == probe and link.node), name)
+    return next((link.node for link in one.links if link.probe == probe and link.node in ("lab", "client")), name)
 
 
 def evidence(one: Signature, facts: Mapping[str, str], *, node: str = "cp1") -> Evidence:
@@ -229,6 +231,18 @@ def test_a_failed_download_is_no_fault_of_the_product() -> None:
     assert infrastructure >= {"download-failed", "packages-not-fetched", "cilium-chart-not-fetched"}
 
 
+def test_a_download_that_hides_what_it_said_is_neither_the_network_nor_the_release() -> None:
+    hidden = "said: the output has been hidden due to the fact that 'no_log: true' was specified for this result"
+    told = f"task: download : Download item\nat: roles/download/tasks/download_file.yml:58 of kubespray v2.25.0\n{hidden}\n"
+    for one in (BY_ID["download-failed"], BY_ID["download-not-as-pinned"]):
+        assert match((one,), evidence(one, {"ansible": told}), context=CONTEXT).unclear == (f"{one.id}: ansible could not be read",)
+
+
+def test_what_an_absence_is_told_from_was_asked_for() -> None:
+    for kind in ("ipaddresspools", "l2advertisements", "bgpadvertisements"):
+        assert f"{kind}.metallb.io" in probes()["pools"].command
+
+
 def test_all_links_must_hold_on_the_same_node() -> None:
     one = BY_ID["kube-vip-no-mode"]
     sample = dict(one.must_match[0].facts)
@@ -239,6 +253,56 @@ def test_all_links_must_hold_on_the_same_node() -> None:
     whole = (*parts, *evidence(one, sample, node="cp2").facts)
     (finding,) = match((one,), Evidence(facts=whole), context=both).findings
     assert {link.node for link in finding.chain} == {"cp2"}
+
+
+POOL = {
+    ("lab", "checks"): "FAIL LoadBalancer Services have one owner on client: spraylab-echo has 10.9.7.30, which is an address of w1",
+    ("cp1", "metallb-controller-log"): f"{signature.NOTHING}: ",
+    ("w1", "metallb-controller-log"): '{"event":"ipAllocated","ip":["10.9.7.30"],"msg":"IP address assigned by controller"}',
+}
+WITH_WORKER = replace(CONTEXT, workers=(Node(name="w1", role="worker", address="10.9.7.30"),))
+
+
+def of_nodes(texts: Mapping[tuple[str, str], str]) -> Evidence:
+    return Evidence(facts=tuple(Fact(probe=probe, node=node, text=text, at_s=1.0) for (node, probe), text in texts.items()))
+
+
+def test_a_pod_may_be_on_any_node_and_so_may_the_address_in_question() -> None:
+    one = BY_ID["pool-has-a-node"]
+    (finding,) = match((one,), of_nodes(POOL), context=WITH_WORKER).findings
+    assert [link.node for link in finding.chain] == ["lab", "w1"]
+
+
+def test_where_the_pod_is_decides_and_where_it_is_not_nothing_is_ruled_out() -> None:
+    one = BY_ID["pool-has-a-node"]
+    other = POOL | {("w1", "metallb-controller-log"): '{"event":"ipAllocated","ip":["10.9.7.200"]}'}
+    (ruled_out,) = match((one,), of_nodes(other), context=WITH_WORKER).ruled_out
+    assert "10.9.7.200" in ruled_out.line
+    nowhere = POOL | {("w1", "metallb-controller-log"): f"{signature.NOTHING}: "}
+    unread = POOL | {("w1", "metallb-controller-log"): f"{signature.UNREADABLE} w1 did not answer"}
+    for texts in (nowhere, unread):
+        matched = match((one,), of_nodes(texts), context=WITH_WORKER)
+        assert (matched.findings, matched.unclear) == ((), ("pool-has-a-node: metallb-controller-log could not be read",))
+
+
+@pytest.mark.parametrize(
+    ("first", "found"), [("inet 10.9.7.10/24", True), ("inet 10.9.7.100/32", False), (f"{signature.UNREADABLE} no", None)]
+)
+def test_what_is_nowhere_must_be_missing_on_every_node(tmp_path: Path, first: str, found: bool | None) -> None:
+    text = MINIMAL.replace("pattern: 'inet {vip}/'", "absent: 'inet {vip}/', node: every")
+    both = replace(CONTEXT, nodes=(CP1, CP2))
+    facts = (addresses(first), addresses("inet 10.9.7.11/24", node="cp2"))
+    matched = match(made(tmp_path, text), Evidence(facts=facts), context=both)
+    assert (bool(matched.findings), bool(matched.ruled_out), bool(matched.unclear)) == (found is True, found is False, found is None)
+
+
+def test_a_kube_vip_that_cannot_do_its_work_is_no_failure_while_another_holds_the_vip() -> None:
+    one = BY_ID["kube-vip-host-alias"]
+    second = evidence(one, one.must_match[0].facts, node="cp2")
+    both = replace(CONTEXT, nodes=(CP1, CP2))
+    assert match((one,), Evidence(facts=(*second.facts, addresses("2: eth0 inet 10.9.7.10/24"))), context=both).findings
+    held = match((one,), Evidence(facts=(*second.facts, addresses("2: eth0 inet 10.9.7.100/32"))), context=both)
+    assert held.findings == ()
 
 
 def test_placeholders_stand_for_addresses_literally(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from lab import tasks
 from lab.model import StageRun, TaskEvent
 
@@ -32,6 +34,27 @@ def test_a_first_try_that_is_a_task_of_its_own_is_one_all_the_same() -> None:
     told = tasks.failure([other_node, first, event(2, "failed", task=f"{INIT} (retry)", said="[ERROR Port-6443]")])
     assert told is not None
     assert (told.task, told.first) == (f"{INIT} (retry)", "timed out")
+
+
+@pytest.mark.parametrize(
+    ("events", "during"),
+    [
+        ([event(5, "start"), event(9, "failed", rc=124)], (5, 9)),
+        ([event(5, "start"), event(7, "retry", said="not yet"), event(9, "failed", said="not yet")], (5, 9)),
+        ([event(5, "start"), event(9, "failed", said="error: timed out waiting for the condition", rc=1)], (5, 9)),
+        ([event(5, "start"), event(9, "failed", said="The connection to the server was refused", rc=1)], (5, 9)),
+        ([event(5, "start"), event(9, "failed", said="'x' is undefined")], None),
+        ([event(1, "start"), event(2, "retry"), event(3, "ok"), event(5, "start"), event(9, "failed", said="no")], None),
+        ([event(1, "start"), event(3, "ok"), event(5, "start"), event(9, "failed", rc=137)], (5, 9)),
+    ],
+    ids=["ended", "tried in vain", "a time-out", "nobody there", "its own fault", "another time it ran", "only this time"],
+)
+def test_when_something_failed_for_want_of_time_it_is_told_from_when_on(
+    events: list[TaskEvent], during: tuple[float, float] | None
+) -> None:
+    told = tasks.failure(events)
+    assert told is not None
+    assert told.during == during
 
 
 def test_the_slowest_tasks_come_first_with_the_time_of_the_slowest_node() -> None:

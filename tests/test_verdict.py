@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab import evidence
+from lab import evidence, release
 from lab.model import Cell, CheckResult, Finding, Link, Outcome, RuledOut, StageRun
 from lab.notation import parse_ordering, parse_ref, parse_topology
 from lab.release import KubeadmInit
@@ -54,7 +54,7 @@ def test_all_green_is_pass() -> None:
         ([check(Outcome.PASS), check(Outcome.UNKNOWN, "x")], [GREEN], Outcome.UNKNOWN, "check x on cp1 could not tell"),
         ([check(Outcome.PASS), check(Outcome.FAIL, "x")], [GREEN], Outcome.FAIL, "check x on cp1 failed: cause unknown"),
         ([check(Outcome.FAIL, "x"), check(Outcome.UNKNOWN, "y")], [GREEN], Outcome.FAIL, "check x on cp1 failed"),
-        ([check(Outcome.ERROR, "x")], [GREEN], Outcome.ERROR, "the lab's own check x on cp1 broke"),
+        ([check(Outcome.PASS), check(Outcome.ERROR, "x")], [GREEN], Outcome.UNKNOWN, "check x on cp1 could not tell"),
         ([], [replace(WAITED, init_rc=0, failed_task="CoreDNS | apply")], Outcome.FAIL, "failed in task 'CoreDNS | apply': cause unknown"),
         ([], [replace(GREEN, rc=4)], Outcome.FAIL, "stage 'kube-vip' failed outside of any task: cause unknown"),
         ([], [GREEN, WAITED], Outcome.FAIL, "kubeadm init does not finish: cause unknown, no signature matched"),
@@ -67,7 +67,7 @@ def test_outcomes(checks: list[CheckResult], runs: list[StageRun], outcome: Outc
 
 
 def test_a_stopped_stage_is_judged_like_one_that_ran_into_its_time_out() -> None:
-    early = judge([], [STOPPED], matched=FOUND, files=["a"], full=FULL)
+    early = judge([], [STOPPED], matched=FOUND, files=["a"], full=FULL, stopped_for=FINDING.signature)
     late = judge([], [WAITED], matched=FOUND, files=["a"], full=FULL)
     assert early.ended == "stopped after 48 s; would have ended with rc=124 after 4 x 300 s"
     assert late.ended == "rc=2 after 1240 s; 4 attempts of kubeadm init, 1215 s, the last one rc=124"
@@ -77,9 +77,13 @@ def test_a_stopped_stage_is_judged_like_one_that_ran_into_its_time_out() -> None
 
 
 def test_a_stop_that_the_evidence_does_not_bear_out_is_unknown() -> None:
-    verdict = judge([], [STOPPED], matched=NOTHING, files=[], full=FULL)
-    assert verdict.outcome is Outcome.UNKNOWN
-    assert "does not hold in the evidence" in verdict.summary
+    other = replace(FINDING, signature="kube-vip-host-alias")
+    for matched in (NOTHING, Matched(findings=(other,))):
+        verdict = judge([], [STOPPED], matched=matched, files=[], full=FULL, stopped_for=FINDING.signature)
+        assert verdict.outcome is Outcome.UNKNOWN
+        assert "stopped kubeadm init for 'kube-vip-admin-conf-forbidden', which does not hold in the evidence" in verdict.summary
+        assert verdict.ended == "stopped after 48 s", "nobody knows how it would have ended"
+        assert verdict.findings == matched.findings
 
 
 def test_a_fail_without_a_finding_says_where_to_look_and_what_could_not_be_told() -> None:
@@ -165,12 +169,43 @@ def test_attempts_that_preflight_refuses_are_not_waited_out() -> None:
     assert said == "rc=1 after 300 s (rc=124) and 3 more attempts, which kubeadm's own checks refuse at once"
 
 
+def test_checks_that_a_cell_lets_pass_refuse_no_attempt() -> None:
+    named = replace(INIT, preflight="named")
+    every = replace(CELL, variables=(("kubeadm_ignore_preflight_errors", "[All]"),))
+    assert would_end(named, every) == FULL
+    one = replace(CELL, variables=(("kubeadm_ignore_preflight_errors", "[Port-10250]"),))
+    assert "refuse at once" in would_end(named, one)
+
+
+def test_a_release_that_passes_over_the_files_is_refused_only_for_what_listens() -> None:
+    said = would_end(release.load("v2.30.0").kubeadm_init, CELL)
+    refused = "rc=1 after 240 s (rc=1) and 3 more attempts, which kubeadm's own checks refuse at once"
+    assert said == f"{refused} where the first left a process that listens, else rc=1 after 4 x 240 s"
+    ports = (("kubeadm_ignore_preflight_errors", "[Port-6443, Port-10257, Port-10259]"),)
+    assert would_end(release.load("v2.30.0").kubeadm_init, replace(CELL, variables=ports)) == "rc=1 after 4 x 240 s"
+
+
+STARVED = "short of cores for 9 s without a pause"
+
+
 def test_a_red_that_only_a_starved_host_may_explain_is_no_verdict_on_what_was_installed() -> None:
-    starved = "short of cores for 9 s without a pause"
-    red = [check(Outcome.PASS), check(Outcome.FAIL, "x")]
-    unexplained = judge(red, [GREEN], matched=NOTHING, files=["a.txt"], full=FULL, starved=starved)
+    red = [check(Outcome.PASS), replace(check(Outcome.FAIL, "x"), excused=STARVED)]
+    unexplained = judge(red, [GREEN], matched=NOTHING, files=["a.txt"], full=FULL)
     assert unexplained.outcome is Outcome.UNKNOWN
-    assert f"the host was {starved} meanwhile" in unexplained.summary
+    assert f"the host was {STARVED}, which may be all of it" in unexplained.summary
     assert unexplained.look_at == ("a.txt",)
-    assert judge(red, [GREEN], matched=FOUND, files=[], full=FULL, starved=starved).outcome is Outcome.FAIL
-    assert judge([check(Outcome.PASS)], [GREEN], matched=NOTHING, files=[], full=FULL, starved=starved).outcome is Outcome.PASS
+    assert judge(red, [GREEN], matched=FOUND, files=[], full=FULL).outcome is Outcome.FAIL
+
+
+def test_one_failure_that_the_host_cannot_have_caused_is_a_failure_and_is_the_one_told() -> None:
+    red = [replace(check(Outcome.FAIL, "x"), excused=STARVED), check(Outcome.FAIL, "y")]
+    verdict = judge(red, [GREEN], matched=NOTHING, files=[], full=FULL)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.summary.startswith("check y on cp1 failed")
+
+
+def test_a_stage_that_only_a_starved_host_may_have_broken_is_unknown_and_what_excuses_it_excuses_no_check() -> None:
+    assert judge([], [WAITED], matched=NOTHING, files=[], full=FULL, excused=STARVED).outcome is Outcome.UNKNOWN
+    assert judge([], [WAITED], matched=FOUND, files=[], full=FULL, excused=STARVED).outcome is Outcome.FAIL
+    assert judge([], [WAITED], matched=NOTHING, files=[], full=FULL).outcome is Outcome.FAIL
+    assert judge([check(Outcome.FAIL)], [GREEN], matched=NOTHING, files=[], full=FULL, excused=STARVED).outcome is Outcome.FAIL
