@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from lab import artifacts, export
+from lab import artifacts, checkout, export, named, plan, ready, scenario
 from lab.cli import main
 from lab.command import run
 from lab.errors import HostError, ScenarioError
@@ -86,6 +86,59 @@ def test_the_readme_tells_what_the_preflight_foretells_and_nothing_else(form: Fo
     assert "What to do: let kube-vip of the first control plane mount super-admin.conf" in red
     assert "strict" not in red.lower(), "the cell does not run with ipvs, so nothing is foretold of it"
     assert "Nothing in its settings says that it fails." in files(cell(ref="replica@v2.25.1"), form)["README.md"]
+
+
+NEWER = "kube-vip v0.9.2"  # which the lab builds for the replica; a release fetches its own
+PLACES = {"kind": ("10.231.255.", "eth0"), "vagrant": ("192.168.56.", "eth1"), "inventory": ("10.231.0.", "eth0")}
+
+
+def foretold(readme: str) -> list[str]:
+    return re.findall(r"^- (.*)\.$", readme.partition("## What to expect")[2].partition("\n## ")[0], re.MULTILINE)
+
+
+def as_run_by_the_lab(one: Cell, form: Form) -> list[str]:
+    """What the preflight says of the cell's own stages, in the addresses of the form."""
+    by_kind = replace(one, bed="kind", ref=replace(one.ref, source="kind"))
+    its = by_kind if form == "kind" else one
+    own = [found.says for found in ready.predicted(its, ready.stages(its))]
+    subnet, interface = PLACES[form]
+    moved = [says.replace("10.231.0.", subnet).replace("have eth0", f"have {interface}") for says in own]
+    return [says for says in moved if form == "kind" or one.ref.source == "kubespray" or NEWER not in says]
+
+
+@pytest.mark.parametrize(
+    ("form", "repository"),
+    [("inventory", None), ("inventory", checkout.PUBLIC), ("vagrant", checkout.PUBLIC), ("kind", None)],
+    ids=["inventory", "inventory of kubespray", "vagrant", "kind"],
+)
+def test_what_is_foretold_of_a_cell_at_home_is_what_is_foretold_of_it_in_the_lab(form: Form, repository: str | None) -> None:
+    told: dict[str, list[str]] = {}
+    own: dict[str, list[str]] = {}
+    for path in named.scenario_files():
+        for one in scenario.load(path, check=lambda _: None, refs=Refs(repository=repository)).cells:
+            versions = artifacts.versions("v1.29.5", plan.addons_of(one))
+            try:
+                told[one.id] = foretold(export.files(one, form, versions=versions)["README.md"])
+            except ScenarioError:
+                continue  # what cannot be had in that form
+            own[one.id] = as_run_by_the_lab(one, form)
+    assert len(told) > (15 if form == "kind" else 60)
+    assert told == own
+
+
+@pytest.mark.parametrize("form", ["inventory", "vagrant"])
+@pytest.mark.parametrize("ordering", ["kube-vip > cilium", "kube-vip+metallb+cilium", "base"])
+def test_a_cell_runs_without_ipvs_at_home_too_with_every_addon(form: Form, ordering: str) -> None:
+    texts = files(cell(ordering), form)
+    told = [yaml.safe_load(text)["all"]["vars"] for name, text in texts.items() if name.startswith("stage")]
+    assert {one["kube_proxy_mode"] for one in told} == {"iptables"}
+
+
+def test_a_cell_without_a_network_has_none_at_home_either() -> None:
+    texts = files(replace(cell("kube-vip > cilium"), network="none"), "inventory")
+    told = [yaml.safe_load(texts[name])["all"]["vars"]["kube_network_plugin"] for name in ("stage1-kube-vip.yaml", "stage2-cilium.yaml")]
+    assert told == ["cni", "cilium"]
+    assert "kube_network_plugin" not in yaml.safe_load(files(cell(), "inventory")["stage1-kube-vip.yaml"])["all"]["vars"]
 
 
 def test_the_inventory_is_kubesprays_without_what_nodes_of_the_lab_need() -> None:
