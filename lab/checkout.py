@@ -58,6 +58,11 @@ def is_url(repository: str) -> bool:
     return _URL.fullmatch(repository) is not None
 
 
+def is_commit(name: str) -> bool:
+    """Whether `name` can be a commit, by all of its digits or some."""
+    return _COMMIT.fullmatch(name) is not None
+
+
 def find(repository: str, name: str, *, release: Tagged | None = None, start: Run = run) -> Found:
     """What `name` means in `repository`: a branch, a tag, a commit, pr/N, or `worktree`. release: the one that is called so.
 
@@ -162,7 +167,7 @@ def _fetched(url: str, name: str, release: Tagged | None, start: Run) -> Found:
 
 def _cannot_move(name: str, release: Tagged | None) -> str:
     """What has to be asked for once alone: the tag of a release, a commit; empty for any other name."""
-    return f"refs/tags/{release.tag}" if release else name if _COMMIT.fullmatch(name) else ""
+    return f"refs/tags/{release.tag}" if release else name if is_commit(name) else ""
 
 
 def _remote_names(name: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from lab import kindcluster, plan, preflight, release, signature, slots, takehome, template
+from lab import checkout, kindcluster, plan, preflight, release, signature, slots, takehome, template
 from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Node, Ref, Site, Slot, Stage
@@ -157,10 +157,20 @@ def _plugin(stage: Stage) -> bool:
 
 
 def _fetch(ref: Ref) -> str:
-    """What has to be fetched of a ref that is no tag and no branch of its own name; empty for others."""
+    """What has to be fetched of a ref that is no tag and no branch of its own name; empty for others. Raises ScenarioError for what nobody
+    else can fetch."""
+    if ref.name == checkout.WORKTREE:
+        why = "what a checkout has and nobody committed is there alone"
+        raise ScenarioError("the ref worktree cannot be taken home", why, "commit and push it, and name the branch, the commit or pr/N")
     if ref.name.startswith("pr/"):
         return f"pull/{ref.name.removeprefix('pr/')}/head"
-    return ref.commit if ref.commit and ref.commit.startswith(ref.name) else ""
+    commit = ref.commit or ref.name
+    if not checkout.is_commit(ref.name) or not commit.startswith(ref.name):
+        return ""
+    if len(commit) < checkout.DIGITS:
+        why = "a commit is fetched by all of its 40 digits, and nothing on this host has the others"
+        raise ScenarioError(f"{ref.name} cannot be taken home", why, "give all digits, or name a checkout that has it: --kubespray PATH")
+    return commit
 
 
 def _says(stage: Stage, before: Stage | None) -> str:

@@ -194,6 +194,15 @@ def test_a_pull_request_is_fetched_and_a_branch_is_cloned(name: str, fetched: st
     assert fetched in files(cell(ref=f"kubespray@{name}"), "inventory")["README.md"]
 
 
+@pytest.mark.parametrize(("name", "why"), [("worktree", "nobody committed"), ("7e0a40725", "all of its 40 digits")])
+@pytest.mark.parametrize("form", ["inventory", "vagrant"])
+def test_what_nobody_else_can_fetch_is_refused(form: Form, name: str, why: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"cannot be taken home\n.*{why}"):
+        files(cell(ref=f"kubespray@{name}"), form)
+    whole = "7e0a40725067f7818bb0cd4acaf27a6620af6e3f"
+    assert f"fetch origin {whole}" in files(cell(ref=f"kubespray@{whole}"), "inventory")["README.md"]
+
+
 @pytest.mark.parametrize("ref", ["replica@v2.25.0", "kubespray@v2.25.0"])
 def test_kind_has_the_settings_of_a_release_whatever_ran_its_playbooks(ref: str) -> None:
     assert "path: /etc/kubernetes/admin.conf" in files(cell(ref=ref), "kind")["kube-vip.yaml"]
