@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lab import archive, cachedir, component, toolchain
+from lab import archive, cachedir, component, deviation, toolchain
 from lab.component import Component, OnProgress, Progress
 from lab.errors import ScenarioError
 from lab.model import Deviation
@@ -119,9 +119,14 @@ def _declared(kube_version: str, addons: Iterable[str], supply: Supply, later: t
 
 
 def known(supply: Supply) -> None:
-    """Raise ScenarioError, with those there are, when `supply` asks for a component that cannot be built in that version."""
+    """Raise ScenarioError, with those there are, when `supply` asks for a component that cannot be built in that version, or, where it is
+    not said that all is built, for one whose version kubespray has no variable for."""
+    told = {name for name, its in deviation.known().components.items() if its.variable}
     for name, version in supply.components:
-        _asked(name, version)
+        if supply.artifacts == "built":
+            _asked(name, version)
+        elif name not in told:
+            raise _no_component(name, version, told)
 
 
 def _asked(name: str, version: str) -> str:
@@ -133,9 +138,12 @@ def _asked(name: str, version: str) -> str:
     if there:
         fix = "name one of them, or add a folder of it to lab/components/"
         raise ScenarioError(f"{name} {version} cannot be built", f"lab/components/ has {', '.join(sorted(there))}", fix)
-    named = ", ".join(sorted({its.name for its in loaded.values()} - {"kubernetes"}))
+    raise _no_component(name, version, {its.name for its in loaded.values()} - {"kubernetes"})
+
+
+def _no_component(name: str, version: str, there: Iterable[str]) -> ScenarioError:
     fix = "name one of them; the version of Kubernetes is a field of the scenario"
-    raise ScenarioError(f"--component {name}={version} names no component", f"there are {named}", fix)
+    return ScenarioError(f"--component {name}={version} names no component", f"there are {', '.join(sorted(there))}", fix)
 
 
 def _fill(folder: Path, declared: Mapping[str, Component], *, first: str, entries: Mapping[str, Path], arch: str) -> None:

@@ -58,6 +58,11 @@ def is_url(repository: str) -> bool:
     return _URL.fullmatch(repository) is not None
 
 
+def is_commit(name: str) -> bool:
+    """Whether `name` can be a commit, by all of its digits or some."""
+    return _COMMIT.fullmatch(name) is not None
+
+
 def find(repository: str, name: str, *, release: Tagged | None = None, start: Run = run) -> Found:
     """What `name` means in `repository`: a branch, a tag, a commit, pr/N, or `worktree`. release: the one that is called so.
 
@@ -66,6 +71,17 @@ def find(repository: str, name: str, *, release: Tagged | None = None, start: Ru
     if name == WORKTREE:
         return _as_it_is(repository, start)
     return _fetched(repository, name, release, start) if is_url(repository) else _there(repository, name, release, start)
+
+
+def here(repository: str, name: str, *, release: Tagged | None = None, start: Run = run) -> Found | None:
+    """As `find`, without a network and with nothing fetched: None where a repository elsewhere would have to be asked."""
+    if name == WORKTREE or not is_url(repository):
+        return find(repository, name, release=release, start=start)
+    clone, fixed = _clone(repository), _cannot_move(name, release)
+    for ref in (fixed,) if fixed else _remote_names(name):
+        if clone.is_dir() and (commit := _commit(clone, ref, start)):
+            return Found(git_dir=clone, commit=commit, older="" if fixed else f"{shown(repository)} was not asked")
+    return None
 
 
 def contains(found: Found, release: Tagged, *, start: Run = run) -> bool:
@@ -131,8 +147,7 @@ def _fetched(url: str, name: str, release: Tagged | None, start: Run) -> Found:
     """`name` in the clone of `url`, fetched unless it is there and cannot move."""
     with cachedir.growing(CLONES, cachedir.digest([url])) as clone:
         _must(_git(start, "init", "--quiet", "--bare", str(clone)), "see that the cache folder can be written")
-        fixed = f"refs/tags/{release.tag}" if release else name if _COMMIT.fullmatch(name) else ""
-        if fixed and (commit := _commit(clone, fixed, start)):
+        if (fixed := _cannot_move(name, release)) and (commit := _commit(clone, fixed, start)):
             return Found(git_dir=clone, commit=commit)
         wanted = (f"refs/tags/{release.tag}",) if release else _remote_names(name)
         asked = _git(start, *STALLED, "ls-remote", "--", url, *wanted, limit_s=ASK_LIMIT_S)
@@ -148,6 +163,11 @@ def _fetched(url: str, name: str, release: Tagged | None, start: Run) -> Found:
         if commit := _commit(clone, ref or name, start):
             return Found(git_dir=clone, commit=commit)
         raise InstallError(f"{shown(url)} does not have {name}", "no branch of it has such a commit", "give all 40 digits of the commit")
+
+
+def _cannot_move(name: str, release: Tagged | None) -> str:
+    """What has to be asked for once alone: the tag of a release, a commit; empty for any other name."""
+    return f"refs/tags/{release.tag}" if release else name if is_commit(name) else ""
 
 
 def _remote_names(name: str) -> tuple[str, ...]:

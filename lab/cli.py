@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import click
 
 from lab import (
-    artifacts,
     bed,
     building,
     cachedir,
@@ -26,21 +25,20 @@ from lab import (
     libvirt,
     matrix,
     named,
-    plan,
+    outlook,
     preview,
     ready,
-    release,
     runs,
     scenario,
     slots,
     stale,
-    takehome,
 )
 from lab.deadline import now_s, today
 from lab.ending import BAD_INPUT, UNREAD
-from lab.model import Outcome, Site
-from lab.refs import Refs
+from lab.model import Outcome
 from lab.reports import bedtable, cachetable, progress, screen, terminal
+
+SAY = partial(click.echo, err=True)  # what is no part of an answer
 
 
 class Command(click.Group):
@@ -149,29 +147,45 @@ def list_(name: str | None) -> None:
             click.echo(f"  {said}")
 
 
+def _of_planned(verb: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which cells are meant, where none is run."""
+    for option in reversed(
+        (
+            click.option("--kubespray", metavar="PATH|URL", help="As a run is given it; a URL is not asked, but what was fetched is used."),
+            click.option("--ref", multiple=True, help="As a run is given it: v2.25.0, a branch, a commit, pr/7, worktree."),
+            click.option("--bed", type=click.Choice(bed.names()), help="Nodes of this bed in place of the scenario's."),
+        )
+    ):
+        verb = option(verb)
+    return verb
+
+
+SCENARIO = click.option("--scenario", help="Only cells of this scenario, a name or the path of a file.")
+
+
 @main.command("plan")
 @click.argument("name")
 @click.option("--jobs", type=click.IntRange(min=1), help="Sets of nodes at once; default: as many as the host has room for.")
 @click.option("--no-reuse", is_flag=True, help="Nodes of its own for every cell; no stage is shared.")
-@click.option("--kubespray", metavar="PATH|URL", help="As a run would be given it; no repository is asked.")
-@click.option("--ref", multiple=True, help="As a run would be given it; no repository is asked.")
-@click.option("--bed", type=click.Choice(bed.names()), help="Nodes of this bed in place of the scenario's.")
+@_of_planned
 @SUPPLY[0]
 @SUPPLY[1]
 @click.option("--stages", is_flag=True, help="Every run of the installer in full: its command, what it sets, what is verified behind it.")
 @click.option("--runs", "folder", type=click.Path(path_type=Path), default=ready.FOLDER, help="Folder of runs, for how long cells took.")
 @click.option("-k", "only", default="", help="Only cells whose id matches, as pytest's -k.")
 def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: bool, stages: bool, **asked: Any) -> None:
-    """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Touches nothing.
+    """Show what a run of the scenario NAME would do: nodes, stages, cells, expected time and memory. Makes no node, asks no network.
 
     Ends with 2 when every cell is left out.
     """
-    refs, supply = Refs(repository=asked["kubespray"], instead=asked["ref"]), ready.supply(asked["artifacts"], asked["component"])
+    given, file = named.Asked(scenario=name, **asked), named.scenario_file(name)
+    refs, supply = given.refs(), given.supply()
     check = partial(ready.installable, supply=supply)
-    file = named.scenario_file(name)
-    whole = scenario.load(file, check=check, refs=refs, bed=asked["bed"], lacks=ready.lacking)
+    whole = scenario.load(file, check=check, refs=refs, bed=given.bed, lacks=ready.lacking, asked=str(given))
+    named.say_assumed(refs.assumed, SAY)
     read = scenario.chosen(whole, only, file=file)
-    preview.show(read, supply, known=folder, limit=jobs, reuse=not no_reuse, in_full=stages)
+    again = (*given.words(), *given.words_of_supply())
+    preview.show(read, supply, known=folder, limit=jobs, reuse=not no_reuse, in_full=stages, again=again)
     for said in scenario.expired(read, today=today()):
         click.echo(said)
     if not read.cells:
@@ -182,33 +196,25 @@ def plan_(name: str, folder: Path, only: str, *, jobs: int | None, no_reuse: boo
 @click.argument("cell")
 @click.option("--stage", "number", type=int, help="Counted from 1, as `spraylab plan --stages` does; default: the last.")
 @click.option("--slot", type=click.IntRange(0, slots.COUNT - 1), default=0, help="Whose addresses; default: 0.")
-@click.option("--scenario", "name", help="Only cells of this scenario.")
+@SCENARIO
+@_of_planned
 @SUPPLY[0]
 @SUPPLY[1]
-def inventory_(cell: str, *, number: int | None, slot: int, name: str | None, **asked: Any) -> None:
+def inventory_(cell: str, *, number: int | None, slot: int, **asked: Any) -> None:
     """Print the inventory that a stage of CELL gets, with the reason of every variable; a part of an id that fits one cell will do."""
-    supply = ready.supply(asked["artifacts"], asked["component"])
-    found = named.cell(cell, of=name, supply=supply)
-    stages, place = ready.stages(found, supply), slots.slot(slot)
-    stage = takehome.nth(number, stages)
-    site = Site(nodes=slots.layout(found.topology, place), slot=place, ssh_config=Path("ssh_config"))
-    versions = ready.versions_of(found, supply)
-    facts, needs = release.load(found.ref.release), ready.needs(found)
-    reasons = plan.reasons(found, stage, facts, needs=needs, versions=versions, supply=supply)
-    click.echo(takehome.document(found, stages, stage, site, reasons=reasons), nl=False)
+    click.echo(outlook.inventory(cell, named.Asked(**asked), number=number, slot=slot, say=SAY), nl=False)
 
 
 @main.command("export")
 @click.argument("cell")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--as", "form", type=click.Choice(export.FORMS), required=True, help="What the folder is run with.")
-@click.option("--scenario", "name", help="Only cells of this scenario.")
-def export_(cell: str, folder: Path, *, form: export.Form, name: str | None) -> None:
+@SCENARIO
+@_of_planned
+def export_(cell: str, folder: Path, *, form: export.Form, **asked: Any) -> None:
     """Write CELL to a new FOLDER, with a README: to be run by plain kind, Vagrant and Ansible, or kubespray, with nothing of the lab."""
-    found = named.cell(cell, of=name)
-    versions = artifacts.versions(found.kube_version, plan.addons_of(found)) if form == "kind" else {}
-    export.write(export.files(found, form, versions=versions), folder)
-    click.echo(f"{folder / 'README.md'} says how to run {found.id}")
+    name = outlook.folder(cell, named.Asked(**asked), form, folder, say=SAY)
+    click.echo(f"{folder / 'README.md'} says how to run {name}")
 
 
 @main.command()

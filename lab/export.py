@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from lab import kindcluster, plan, preflight, release, signature, slots, takehome, template
+from lab import checkout, kindcluster, plan, preflight, release, signature, slots, takehome, template
 from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Node, Ref, Site, Slot, Stage
@@ -29,7 +29,10 @@ VAGRANT_PLACE = Slot(
 )
 VAGRANT_INTERFACE = "eth1"  # of a private network, beside the one that Vagrant itself uses
 NOTHING = NodeNeeds(cgroup_driver="systemd", feature_gates=(), nofile=None, nproc=None, restrict_oom=False)
-STRICT_ARP = "departs from the release, as the cell does: with ipvs, kube-vip and MetalLB would ask for kube_proxy_strict_arp"
+STRICT_ARP = (
+    "departs from the release, as the cell does: with ipvs, kube-vip and MetalLB would ask for kube_proxy_strict_arp, "
+    "also where Cilium replaces kube-proxy"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ def _kind(cell: Cell, facts: Release, versions: Mapping[str, str]) -> Mapping[st
         why = f"no published node image of Kubernetes {release.minor(cell.kube_version)} is known"
         raise ScenarioError(f"{cell.id} cannot be had with kind", why, "add it to lab/data/kind/facts.yaml")
     (stage,) = (_on("eth0", stage, cell) for stage in plan.at_home(cell, facts))
+    if "kube-vip" in stage.addons:  # not the one that the release ships, and what is foretold may follow from that
+        stage = replace(stage, variables={**stage.variables, facts.kube_vip.version_variable: versions["kube-vip"]})
     site = _site(cell, KIND_PLACE, interface="eth0")
     name = f"kind-{'-'.join(stage.addons) or 'base'}"
     place = kindcluster.Place(name=name, manifest=kindcluster.MANIFEST, versions=versions, default_network=cell.network == "plain")
@@ -137,18 +142,35 @@ def _inventory(cell: Cell, stages: Sequence[Stage], run: Run, site: Site, facts:
 
 
 def _on(interface: str, stage: Stage, cell: Cell) -> Stage:
-    """`stage` for nodes whose cluster interface is `interface`; what the cell itself sets stays."""
-    changed = {"kube_proxy_mode": "iptables"} if "kube_proxy_remove" not in stage.variables else {}
+    """`stage` for nodes whose cluster interface is `interface`, with what departs from the release not for nodes of the lab but because the
+    cell is about it; what the cell itself sets stays."""
+    changed = {"kube_proxy_mode": "iptables"}
+    changed |= {"kube_network_plugin": "cni"} if not plan.has_network(cell, stage.addons) and not _plugin(stage) else {}
     changed |= {"kube_vip_interface": interface} if "kube_vip_interface" in stage.variables else {}
     own = dict(cell.variables)
     return replace(stage, variables={**stage.variables, **{name: value for name, value in changed.items() if name not in own}})
 
 
+def _plugin(stage: Stage) -> bool:
+    """Whether an addon is the network; a reset is told so of what it takes away."""
+    return "kube_network_plugin" in stage.variables
+
+
 def _fetch(ref: Ref) -> str:
-    """What has to be fetched of a ref that is no tag and no branch of its own name; empty for others."""
+    """What has to be fetched of a ref that is no tag and no branch of its own name; empty for others. Raises ScenarioError for what nobody
+    else can fetch."""
+    if ref.name == checkout.WORKTREE:
+        why = "what a checkout has and nobody committed is there alone"
+        raise ScenarioError("the ref worktree cannot be taken home", why, "commit and push it, and name the branch, the commit or pr/N")
     if ref.name.startswith("pr/"):
         return f"pull/{ref.name.removeprefix('pr/')}/head"
-    return ref.commit if ref.commit and ref.commit.startswith(ref.name) else ""
+    commit = ref.commit or ref.name
+    if not checkout.is_commit(ref.name) or not commit.startswith(ref.name):
+        return ""
+    if len(commit) < checkout.DIGITS:
+        why = "a commit is fetched by all of its 40 digits, and nothing on this host has the others"
+        raise ScenarioError(f"{ref.name} cannot be taken home", why, "give all digits, or name a checkout that has it: --kubespray PATH")
+    return commit
 
 
 def _says(stage: Stage, before: Stage | None) -> str:
@@ -166,7 +188,8 @@ def _site(cell: Cell, place: Slot, *, interface: str) -> Site:
 def _told(cell: Cell, stages: Sequence[Stage], site: Site, facts: Release) -> dict[str, object]:
     """What templates of every form ask for."""
     on, vip = stages[-1].addons, site.slot.vip
-    seen = ", ".join(one.upstream[0] for one in _foretold(cell, stages, site, facts) if one.upstream)
+    foretold = list(_foretold(cell, stages, site, facts))
+    seen = ", ".join(one.upstream[0] for one in foretold if one.upstream)
     return {
         "cell": cell.id,
         "title": f"{cell.ordering_text}, Kubernetes {cell.kube_version}, kubespray {facts.tag if not _fetch(cell.ref) else cell.ref.name}"
@@ -184,7 +207,7 @@ def _told(cell: Cell, stages: Sequence[Stage], site: Site, facts: Release) -> di
         "vip": vip,
         "subnet": site.slot.subnet,
         "machines": f"{len(site.members)} machine{'s' if len(site.members) > 1 else ''}",
-        "foretold": list(_foretold(cell, stages, site, facts)),
+        "foretold": foretold,
     }
 
 
@@ -194,8 +217,9 @@ def _since(stages: Sequence[Stage]) -> str:
 
 
 def _foretold(cell: Cell, stages: Sequence[Stage], site: Site, facts: Release) -> Iterator[Foretold]:
-    known = {one.id: one for one in signature.load()}
-    for one in preflight.predict(cell, facts, stages, site):
+    found = preflight.predict(cell, facts, stages, site)
+    known = {one.id: one for one in signature.load()} if found else {}
+    for one in found:
         meant = known.get(one.signature)
         yield Foretold(
             says=one.says, means=meant.means if meant else "", fix=meant.fix if meant else "", upstream=meant.upstream if meant else ()

@@ -1,10 +1,12 @@
-"""What a name on the command line means: a scenario's file, a cell of the scenarios."""
+"""What a command line means: a scenario's file, a cell of the scenarios, and what is asked for beside its name."""
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab import checkout, plan, ready, scenario, takehome
-from lab.errors import ScenarioError
+from lab import checkout, ready, scenario, takehome
+from lab.errors import InstallError, ScenarioError
 from lab.model import Cell
 from lab.refs import Refs
 from lab.supply import Supply
@@ -12,6 +14,40 @@ from lab.supply import Supply
 PROJECT = Path(__file__).parent.parent
 FOLDER = "scenarios"
 SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a command line asks for beside a name, as it is written there; nothing means what the scenario says."""
+
+    scenario: str | None = None
+    ref: tuple[str, ...] = ()
+    kubespray: str | None = None
+    bed: str | None = None
+    artifacts: str | None = None
+    component: tuple[str, ...] = ()
+
+    def refs(self, *, moved: bool = False) -> Refs:
+        """Reads refs by what is on this host. moved: as a run is asked for with `--kubespray`."""
+        return Refs(repository=self.kubespray or (checkout.PUBLIC if moved else None), instead=self.ref, look_up=True, network=False)
+
+    def supply(self) -> Supply:
+        """Where what is installed comes from. Raises ScenarioError as ready.supply does."""
+        return ready.supply(self.artifacts, self.component)
+
+    def words(self) -> tuple[str, ...]:
+        """The options that find the same cell again, whatever it installs."""
+        scenario = (("--scenario", self.scenario),) if self.scenario else ()
+        one = ((f"--{name}", value) for name, value in (("kubespray", self.kubespray), ("bed", self.bed)) if value)
+        return tuple(word for pair in (*scenario, *(("--ref", ref) for ref in self.ref), *one) for word in pair)
+
+    def words_of_supply(self) -> tuple[str, ...]:
+        """The options that say what it installs."""
+        artifacts = (("--artifacts", self.artifacts),) if self.artifacts else ()
+        return tuple(word for pair in (*artifacts, *(("--component", one) for one in self.component)) for word in pair)
+
+    def __str__(self) -> str:
+        return shlex.join(replace(self, scenario=None).words() + self.words_of_supply())
 
 
 def scenario_file(name: str) -> Path:
@@ -48,18 +84,37 @@ def _by_name() -> Mapping[str, Path]:
     return dict(sorted(found.items()))
 
 
-def cell(part: str, *, of: str | None = None, bed: str | None = None, supply: Supply = plan.OWN) -> Cell:
-    """The cell that `part` of an id means, of the scenario `of` or of all; by kubespray where no scenario has it as it is written.
+def cell(part: str, asked: Asked, *, say: Callable[[str], None] = lambda _: None) -> Cell:
+    """The cell that `part` of an id means, as `asked`; by kubespray where no scenario has it as it is written and nothing else is asked.
 
-    bed: whose nodes it has in place of the scenario's; supply: where what it installs is to come from. Raises ScenarioError; no repository
-    is asked.
+    say: told which one it is, where `part` is not its id, and whose facts are assumed for it. Raises the LabError of what means nothing; no
+    network is asked.
     """
-    paths, moved = scenario_files(of), Refs(repository=checkout.PUBLIC)  # as --kubespray moves them
-    found = takehome.find(part, _cells(paths, Refs(), bed=bed), _cells(paths, moved, bed=bed))
-    ready.installable(found, supply)
+    sources = [asked.refs()] if asked.ref or asked.kubespray else [asked.refs(), asked.refs(moved=True)]
+    found = takehome.find(part, *(_cells(asked, refs) for refs in sources))
+    ready.installable(found, asked.supply())
+    if found.id != part:
+        say(f"{part!r} is no whole id; the cell it fits is {found.id}")
+    say_assumed({name: facts for refs in sources for name, facts in refs.assumed.items() if name == found.ref.name}, say)
     return found
 
 
-def _cells(paths: list[Path], refs: Refs, *, bed: str | None) -> Iterator[Cell]:
-    for path in paths:
-        yield from scenario.load(path, check=lambda _: None, refs=refs, bed=bed).cells
+def say_assumed(assumed: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Say in one line which refs were not looked up. assumed: as Refs has it."""
+    if assumed:
+        told = ", ".join(f"{name} (the facts of {facts} are assumed)" for name, facts in assumed.items())
+        say(f"not looked up, for nothing on this host has it and no network is asked: {told}; name a checkout: --kubespray PATH")
+
+
+def _cells(asked: Asked, refs: Refs) -> list[Cell]:
+    """Those of every file. A checkout may lack a ref that only other files than the one that is meant have."""
+    found: list[Cell] = []
+    wrong: list[InstallError] = []
+    for path in scenario_files(asked.scenario):
+        try:
+            found += scenario.load(path, check=lambda _: None, refs=refs, bed=asked.bed).cells
+        except InstallError as error:
+            wrong.append(error)
+    if wrong and not found:
+        raise wrong[0]
+    return found

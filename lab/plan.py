@@ -62,7 +62,7 @@ def check(cell: Cell, supply: Supply = OWN) -> None:
         )
     wrong += _wrong_acts(cell, release)
     if wrong:
-        fix = "change the scenario: 1cp, 3cp, 3cp+1w ... can be installed"
+        fix = "change what the reason names, in the scenario or on the command line"
         raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), fix)
 
 

@@ -32,16 +32,11 @@ class Playbooks:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def replicas() -> tuple[str, ...]:
-    """The releases that the replica knows, sorted."""
-    return tuple(sorted(path.stem for path in (REPLICA / "releases").glob("*.yml")))
-
-
 def replica(facts: Release) -> Playbooks:
     """The replica of the release with those facts, run by the Ansible that is installed with the lab. Raises InstallError without it."""
     variables = REPLICA / "releases" / f"{facts.name}.yml"
     if not variables.exists():
-        why = f"{variables.parent} has {', '.join(replicas())}"
+        why = f"{variables.parent} has {', '.join(release.replicas())}"
         raise InstallError(f"the replica does not know {facts.name}", why, "name one of them, or add its file")
     program = Path(sys.executable).parent / "ansible-playbook"
     if not program.exists():

@@ -82,11 +82,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One thing that goes wrong. `signature`: of the failure it predicts, empty where none is known; `look` says what it sees."""
+    """One thing that goes wrong. `signature`: of the failure it predicts, empty where none is known; `look` says what it sees; `resets`:
+    it looks at what takes a cluster away, and at nothing that installs."""
 
     name: str
     signature: str
     look: Callable[[Look], Iterator[str]]
+    resets: bool = False
 
 
 @cache
@@ -114,10 +116,8 @@ def predict(cell: Cell, release: Release, stages: Iterable[Stage], site: Site) -
     """
     found: dict[tuple[str, str], Prediction] = {}
     for stage in stages:
-        if stage.playbook == RESET:
-            continue  # installs nothing
         look = Look(cell=cell, release=release, stage=stage, site=site, told={**release.defaults, **inventory.variables(stage, site)})
-        for rule in rules():
+        for rule in (one for one in rules() if one.resets == (stage.playbook == RESET)):
             for says in rule.look(look):
                 told = f"stage {stage.name!r}: {says}" if len(cell.ordering) > 1 else says
                 found.setdefault((rule.name, says), Prediction(rule=rule.name, signature=rule.signature, says=told))

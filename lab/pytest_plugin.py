@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab import bed, journal, matrix, ready, runs, scenario, selection
+from lab import bed, journal, matrix, named, ready, runs, scenario, selection
 from lab.command import interrupted_by_sigterm
 from lab.deadline import today
 from lab.ending import INTERRUPTED
@@ -91,7 +91,8 @@ class ScenarioFile(pytest.File):
         self.config.stash[_READ] += 1
         try:
             check = partial(ready.installable, supply=_supply(self.config))
-            read = scenario.load(self.path, check=check, refs=_refs(self.config), bed=self.config.option.bed, lacks=ready.lacking)
+            refs, option = _refs(self.config), self.config.option
+            read = scenario.load(self.path, check=check, refs=refs, bed=option.bed, lacks=ready.lacking, asked=str(_asked(option)))
         except LabError as error:
             self.config.stash[_PROBLEMS].append(str(error))
             return
@@ -122,6 +123,12 @@ def _refs(config: pytest.Config) -> Refs:
             repository=option.kubespray, instead=option.ref or (), look_up=not option.collectonly, say=partial(_say, config)
         )
     return config.stash[_REFS]
+
+
+def _asked(option: Any) -> named.Asked:
+    """What the command line asks for in place of what scenarios say."""
+    of = {name: getattr(option, name) for name in ("kubespray", "bed", "artifacts")}
+    return named.Asked(**of, ref=tuple(option.ref or ()), component=tuple(option.component or ()))
 
 
 def _supply(config: pytest.Config) -> Supply:

@@ -76,11 +76,10 @@ def possible(options: Options) -> None:
 
 
 def supply(source: str | None, components: Iterable[str]) -> Supply:
-    """What `--artifacts` and `--component` ask for. Raises ScenarioError when one of them cannot be read, or names what cannot be built
-    where it has to be."""
+    """What `--artifacts` and `--component` ask for. Raises ScenarioError when one of them cannot be read, or names no component, or one
+    that cannot be built where it has to be."""
     asked = parse(source, components, downloads=str(cachedir.root() / cachedir.DOWNLOADS))
-    if asked.artifacts == "built":
-        artifacts.known(asked)
+    artifacts.known(asked)
     return asked
 
 
@@ -89,9 +88,8 @@ def installable(cell: Cell, supply: Supply = plan.OWN) -> None:
     plan.check(cell, supply)
     if cell.bed == "kind" and (wrong := kindcluster.cannot(cell)):
         raise ScenarioError(f"cell {cell.id!r} cannot run", "; ".join(wrong), "change the scenario, or name another bed")
-    if cell.ref.source == "replica" and cell.ref.release not in playbooks.replicas():
-        why = f"it is written for {', '.join(playbooks.replicas())}"
-        raise ScenarioError(f"there is no replica of {cell.ref.name}", why, "name one of them, or the release of kubespray itself")
+    if cell.ref.source == "replica" and cell.ref.release not in release.replicas():
+        raise release.no_replica(cell.ref.name)
     versions_of(cell, supply)
 
 

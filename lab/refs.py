@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lab import checkout, release
 from lab.command import run
-from lab.errors import LabError, ScenarioError
+from lab.errors import InstallError, LabError, ScenarioError
 from lab.model import Completed, Deviation, Ref
 from lab.notation import parse_ref
 from lab.release import Release
@@ -24,7 +24,8 @@ class Refs:
     """Reads refs; each is looked up once, so that all cells of a run mean the same by it.
 
     repository: path or URL of kubespray, None when none was named; instead: refs to run in place of a scenario's; look_up: ask the
-    repository what they mean now, else only what data says is known and nothing is asked; say: told what may take a while.
+    repository what they mean now, else only what data says is known and nothing is asked; network: whether one elsewhere may be asked,
+    else only what was fetched from there before; say: told what may take a while.
     """
 
     def __init__(
@@ -33,14 +34,21 @@ class Refs:
         repository: str | None = None,
         instead: Iterable[str] = (),
         look_up: bool = False,
+        network: bool = True,
         say: Callable[[str], None] = lambda _: None,
         start: Callable[..., Completed] = run,
     ) -> None:
         self._named, self._repository = repository is not None, repository or checkout.PUBLIC
         self._instead = tuple(dict.fromkeys(parse_option(text) for text in instead))
-        self._looks_up, self._say, self._start = look_up, say, start
+        self._looks_up, self._network, self._say, self._start = look_up, network, say, start
         self._read: dict[str, Ref] = {}
         self._wrong: dict[str, LabError] = {}
+        self._assumed: dict[str, str] = {}
+
+    @property
+    def assumed(self) -> Mapping[str, str]:
+        """Name of each ref that was to be looked up and could not without a network -> the release whose facts are assumed for it."""
+        return self._assumed
 
     @property
     def given(self) -> bool:
@@ -60,14 +68,15 @@ class Refs:
         return {text: (text.replace("replica@", "kubespray@", 1) if moves else text,) for text in texts}
 
     def read(self, texts: Iterable[str]) -> Mapping[str, Ref]:
-        """What each of `texts` means. Raises the LabError of the one that means nothing, or one ScenarioError of several."""
+        """What each of `texts` means. Raises the LabError of the one that means nothing, or one of several."""
         wanted = tuple(dict.fromkeys(texts))
         for text in wanted:
             self._see(text)
         wrong = [self._wrong[text] for text in wanted if text in self._wrong]
-        if len(wrong) > 1:
+        if len({error.args for error in wrong}) > 1:
             why, fixes = "; ".join(f"{error.args[0]}: {error.args[1]}" for error in wrong), dict.fromkeys(error.args[2] for error in wrong)
-            raise ScenarioError("several refs mean nothing", why, "; ".join(fixes))
+            lacks = all(isinstance(error, InstallError) for error in wrong)  # as each of them would say of the repository
+            raise (InstallError if lacks else ScenarioError)("several refs mean nothing", why, "; ".join(fixes))
         if wrong:
             raise wrong[0]
         return {text: self._read[text] for text in wanted}
@@ -84,16 +93,26 @@ class Refs:
     def _of(self, ref: Ref) -> Ref:
         known = next((one for one in release.every() if ref.name in (one.name, one.tag)), None)
         if ref.source == "replica":
-            return replace(ref, release=(known or release.load(ref.name)).name)
-        if self._looks_up:
-            return self._looked_up(ref, known)
+            if known is None:
+                raise release.no_replica(ref.name)
+            return replace(ref, release=known.name)
+        if self._looks_up and (found := self._find(ref, known)):
+            return self._looked_up(ref, known, found)
         older = [one for one in release.every() if release.numbers(one.tag) <= release.numbers(ref.release)] if ref.release else []
-        return replace(ref, release=(known or (older or release.every())[-1]).name)
+        facts = known or (older or release.every())[-1]
+        if self._looks_up and known is None:
+            self._assumed[ref.name] = facts.tag
+        return replace(ref, release=facts.name)
 
-    def _looked_up(self, ref: Ref, known: Release | None) -> Ref:
+    def _find(self, ref: Ref, known: Release | None) -> checkout.Found | None:
+        tagged = _tagged(known) if known else None
+        if not self._network:
+            return checkout.here(self._repository, ref.name, release=tagged, start=self._start)
         if checkout.is_url(self._repository):
             self._say(f"looking for {ref.name} in {checkout.shown(self._repository)}")
-        found = checkout.find(self._repository, ref.name, release=_tagged(known) if known else None, start=self._start)
+        return checkout.find(self._repository, ref.name, release=tagged, start=self._start)
+
+    def _looked_up(self, ref: Ref, known: Release | None, found: checkout.Found) -> Ref:
         facts = known or next((one for one in release.every() if one.commit == found.commit), None)
         departures = [_other_commit(ref, known, found)] if known and found.commit != known.commit else []
         if facts is None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from lab.datafile import Schema, decode, read
+from lab.errors import ScenarioError
 
 V = TypeVar("V")
 FOLDER = Path(__file__).parent / "data" / "releases"
+REPLICAS = Path(__file__).parent / "replica" / "releases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,20 @@ def every(*, folder: Path = FOLDER) -> tuple[Release, ...]:
 def names(*, folder: Path = FOLDER) -> tuple[str, ...]:
     """The releases there are facts of, sorted."""
     return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+def replicas() -> tuple[str, ...]:
+    """The releases that the replica is written for, sorted."""
+    return tuple(sorted(path.stem for path in REPLICAS.glob("*.yml")))
+
+
+def no_replica(name: str) -> ScenarioError:
+    """The error that names those there are."""
+    return ScenarioError(
+        f"there is no replica of {name}",
+        f"it is written for {', '.join(replicas())}",
+        "name one of them, or the release of kubespray itself: without replica@",
+    )
 
 
 def minor(kube_version: str) -> str:

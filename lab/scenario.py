@@ -52,34 +52,35 @@ class Scenario:
 
 
 def load(
-    path: Path, *, check: Callable[[Cell], None], refs: Refs | None = None, bed: str | None = None, lacks: Lacks = lambda _: ""
+    path: Path,
+    *,
+    check: Callable[[Cell], None],
+    refs: Refs | None = None,
+    bed: str | None = None,
+    lacks: Lacks = lambda _: "",
+    asked: str = "",
 ) -> Scenario:
     """The scenario of the file at `path`.
 
     check: called with each cell that would run; its ScenarioErrors are collected and told together. refs: reads what the file names,
     and may have others in its place; bed: whose nodes are used in place of those that the file names. Cells that cannot be had with such
-    others are left out, as all are where the file says so; lacks: why the bed of a cell cannot have it, which leaves it out. Raises
-    ScenarioError with every problem found, or the LabError of a ref that means nothing.
+    others are left out, as all are where the file says so; lacks: why the bed of a cell cannot have it, which leaves it out; asked: the
+    options of the command line, for who is to be told of cells that cannot be had with them. Raises ScenarioError with every problem found,
+    or the LabError of a ref that means nothing.
     """
     schema, refs = read(path, ScenarioSchema), refs or Refs()
     instead = refs.in_place_of(text for block in (schema.defaults, *schema.cells) for text in block.refs or [])
     meant = refs.read(text for texts in instead.values() for text in texts)
-    asked = [(block.because, _cells(block, schema, [meant[one] for one in _instead(block, schema, instead)])) for block in schema.cells]
-    cells = {cell.id: (cell, because) for because, made in asked for cell in _on(bed, made)}
+    made = [(block.because, _cells(block, schema, [meant[one] for one in _instead(block, schema, instead)])) for block in schema.cells]
+    cells = {cell.id: (cell, because) for because, written in made for cell in _on(bed, written)}
     moved = any((text,) != texts for text, texts in instead.items())
     left_out = {cell.id: rule.because for cell, _ in cells.values() for rule in schema.exclude if _covers(rule, cell, moved=moved)}
     asked_for = cells.keys() - left_out.keys()
     left_out |= {name: why for name in cells if name in asked_for and (why := lacks(cells[name][0]))}
     wrong = {name: error for name, (cell, _) in cells.items() if name not in left_out and (error := _wrong(cell, check))}
     runs = tuple(cell for name, (cell, _) in cells.items() if name not in left_out and name not in wrong)
-    problems, lenient = wrong_references(schema), refs.given or bed or schema.impossible == "left-out"
-    if not problems:  # else cells are missing because of these
-        problems += _of_nothing(schema)
-        problems += [] if asked_for else ["no cell is left to run"]
-    problems += unknown_findings(schema)
-    if problems := [*problems, *(dict.fromkeys(map(_told, wrong.values())) if not (lenient and runs) else ())]:
-        fix = "correct the file, or what the command asks for beside it; docs/formats.md shows every field"
-        raise ScenarioError(f"{path} asks for what cannot be", "; ".join(problems), fix)
+    lenient = runs and (refs.given or bed or schema.impossible == "left-out")
+    _refuse(path, schema, [] if lenient else list(wrong.values()), asked=asked, empty=not asked_for)
     left_out |= {name: _told(error, of=name) for name, error in wrong.items()}
     return Scenario(
         name=schema.name,
@@ -90,6 +91,29 @@ def load(
         known=tuple(Known(cell=k.cell, finding=k.finding, upstream=tuple(k.upstream), expires=k.expires) for k in schema.known),
         because=tuple((name, because) for name, (_, because) in cells.items()),
     )
+
+
+def _refuse(path: Path, schema: ScenarioSchema, refused: Sequence[ScenarioError], *, asked: str, empty: bool) -> None:
+    """Raise ScenarioError when something is wrong: of the file, unless nothing is by itself and `asked` came beside it."""
+    problems = wrong_references(schema)
+    if not problems:  # else cells are missing because of these
+        problems += _of_nothing(schema)
+        problems += ["no cell is left to run"] if empty else []
+    problems += unknown_findings(schema)
+    told, fixes = _reasons(refused), dict.fromkeys(error.args[2] for error in refused)
+    if asked and told and not problems:
+        raise ScenarioError(f"{path.stem} cannot be run with {asked}", "; ".join(told), "; ".join(fixes))
+    if problems or told:
+        fix = "; ".join((*(["correct the file"] if problems else []), *fixes, "docs/formats.md shows every field"))
+        raise ScenarioError(f"{path} asks for what cannot be", "; ".join((*problems, *told)), fix)
+
+
+def _reasons(refused: Sequence[ScenarioError]) -> list[str]:
+    """Each reason once, with what it is of, or of how many cells."""
+    of: dict[str, list[str]] = {}
+    for error in refused:
+        of.setdefault(error.args[1], []).append(error.args[0])
+    return [f"{what[0] if len(set(what)) == 1 else f'{len(what)} cells cannot run'} ({why})" for why, what in of.items()]
 
 
 def chosen(read: Scenario, expression: str, *, file: Path) -> Scenario:
@@ -145,10 +169,10 @@ def _wrong(cell: Cell, check: Callable[[Cell], None]) -> ScenarioError | None:
     return None
 
 
-def _told(error: ScenarioError, *, of: str = "") -> str:
-    """What is wrong and why; the reason alone where it stands beside the id of the cell `of` that it names."""
+def _told(error: ScenarioError, *, of: str) -> str:
+    """What is wrong and why; the reason alone where it names the cell `of`, beside whose id it stands."""
     what, why, _ = error.args
-    return why if of and repr(of) in what else f"{what} ({why})"
+    return why if repr(of) in what else f"{what} ({why})"
 
 
 def _cells(block: BlockSchema, schema: ScenarioSchema, refs: Sequence[Ref]) -> list[Cell]:

@@ -11,7 +11,7 @@ from lab.model import Ref
 
 Artifacts = Literal["built", "upstream"]
 DOWNLOADS, KUBERNETES = "{downloads}", "{kubernetes}"  # in a value of data/deviations.yaml
-_COMPONENT = re.compile(r"(?P<name>[a-z][a-z0-9-]*)=(?P<version>v?\d+(\.\d+)*[0-9A-Za-z.-]*)")
+_COMPONENT = re.compile(r"(?P<name>[a-z][a-z0-9-]*)=(?P<version>v?\d+(\.\d+){1,2}(-[0-9A-Za-z.-]+)?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import shlex
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import installer, inventory
@@ -13,10 +13,7 @@ from lab.plan import DEPARTS
 
 FILE = "inventory.yaml"  # as the command calls what is printed here
 WIDTH = 110  # of comments
-AT_HOME = (
-    "What departs from the release does so for nodes that are containers and for components built by the lab; "
-    "on machines with a way out it can be left away."
-)
+OF_NODES = "It is what nodes of the lab are given, and what departs from the release is for them. For machines of your own:"
 OF_THE_LAB = ("upstream_dns_servers",)  # variables that make sense where a client of the lab stands beside the nodes
 LISTED = 30  # cells that a part of an id may mean; more nobody reads
 
@@ -30,20 +27,25 @@ class Home:
 
 
 def find(part: str, *sources: Iterable[Cell]) -> Cell:
-    """The cell whose id is `part`, or the only one that has it in its id, in the first of `sources` with such a cell.
+    """The cell whose id is `part`; else the only one of whose id that is some whole fields; else the only one that has it in its id.
 
-    Raises ScenarioError with those that fit.
+    Each is looked for in the first of `sources` with such a cell. Raises ScenarioError with those that fit.
     """
-    found = next((fits for fits in (list(dict.fromkeys(cell for cell in cells if part in cell.id)) for cells in sources) if fits), [])
-    exact = [cell for cell in found if cell.id == part]
-    fits = exact or found
+    wanted = [list(dict.fromkeys(cells)) for cells in sources]
+    ways: tuple[Callable[[str], bool], ...] = (
+        lambda name: name == part,
+        lambda name: f":{part}:" in f":{name}:",
+        lambda name: part in name,
+    )
+    found = ([cell for cell in cells if fits(cell.id)] for fits in ways for cells in wanted)
+    fits = next((cells for cells in found if cells), [])
     if len(fits) == 1:
         return fits[0]
     if not fits:
         raise ScenarioError(f"no cell has {part!r} in its id", "no scenario has such a cell", "`spraylab list` shows them")
-    if len(exact) > 1:
+    if len({cell.id for cell in fits}) == 1:
         why = "scenarios give its mitigations different variables"
-        raise ScenarioError(f"{part!r} is a cell of {len(exact)} scenarios", why, "name one of them: --scenario NAME")
+        raise ScenarioError(f"{part!r} is a cell of {len(fits)} scenarios", why, "name one of them: --scenario NAME")
     listed = "\n    ".join(sorted(cell.id for cell in fits)[:LISTED])
     more = f"\n    and {len(fits) - LISTED} more" if len(fits) > LISTED else ""
     raise ScenarioError(
@@ -76,10 +78,20 @@ def where(ref: Ref) -> str:
     return "lab/replica" if ref.source == "replica" else f"a checkout of {ref.label}, with the Ansible of its requirements.txt"
 
 
-def document(cell: Cell, stages: Sequence[Stage], stage: Stage, site: Site, *, reasons: Mapping[str, str], home: Home | None = None) -> str:
+def document(
+    cell: Cell,
+    stages: Sequence[Stage],
+    stage: Stage,
+    site: Site,
+    *,
+    reasons: Mapping[str, str],
+    home: Home | None = None,
+    again: Sequence[str] = (),
+) -> str:
     """The inventory of `stage` as one YAML file with comments. reasons: variable -> why it has its value; others are addresses.
 
-    home: where it is taken, with nothing of the lab; None prints what the lab itself gives to its nodes.
+    home: where it is taken, with nothing of the lab; None prints what the lab itself gives to its nodes, and how the cell, found again by
+    the options `again`, is taken home.
     """
     if cell.ref.source == "kind":
         raise ScenarioError(
@@ -93,7 +105,7 @@ def document(cell: Cell, stages: Sequence[Stage], stage: Stage, site: Site, *, r
             f"Inventory of stage {stage.index + 1} of {len(stages)}, {stage.name}, of the cell {cell.id}",
             f"Run it in {where(cell.ref)}:",
             f"  {command(cell.ref, stage, hosts=home.hosts if home else FILE)}",
-            *(home.notes if home else (*_before(stages, stage), *_of_slot(site))),
+            *(home.notes if home else (*_before(stages, stage), *_of_slot(site), *_at_home(cell, again))),
         )
     )
     variables = variables if isinstance(variables, Mapping) else {}
@@ -104,8 +116,11 @@ def document(cell: Cell, stages: Sequence[Stage], stage: Stage, site: Site, *, r
 
 
 def _of_slot(site: Site) -> tuple[str, ...]:
-    where = f"The addresses are those of slot {site.slot.number}, and hosts are reached under their names: put your own in their place."
-    return where, AT_HOME
+    return (f"The addresses are those of slot {site.slot.number}, and hosts are reached under their names.",)
+
+
+def _at_home(cell: Cell, again: Sequence[str]) -> tuple[str, ...]:
+    return OF_NODES, f"  {shlex.join(('spraylab', 'export', cell.id, 'FOLDER', '--as', 'inventory', *again))}"
 
 
 def _before(stages: Sequence[Stage], stage: Stage) -> Iterator[str]:

@@ -133,6 +133,28 @@ def test_without_a_network_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "hunter2" not in told
 
 
+@pytest.mark.parametrize("name", ["master", "pr/7", "commit", "v2.25.1"])
+def test_without_asking_a_repository_elsewhere_is_known_by_what_was_fetched(kubespray: Path, tmp_path: Path, name: str) -> None:
+    release = V2_25_1 if name == "v2.25.1" else None
+    name = git(kubespray, "rev-parse", "master") if name == "commit" else name
+    asked: list[str] = []
+    assert checkout.here(url(kubespray), name, release=release, start=counted(asked)) is None
+    assert not (tmp_path / "cache").exists()
+    found = checkout.find(url(kubespray), name, release=release)
+    again = checkout.here(url(kubespray), name, release=release, start=counted(asked))
+    assert again is not None
+    assert (again.commit, asked) == (found.commit, [])
+    assert ("was not asked" in again.older) == (name in ("master", "pr/7"))
+
+
+def test_a_path_is_looked_into_with_the_same_errors(kubespray: Path, tmp_path: Path) -> None:
+    assert checkout.here(str(kubespray), "pr/7") == checkout.find(str(kubespray), "pr/7")
+    with pytest.raises(InstallError, match="does not have pr/8"):
+        checkout.here(str(kubespray), "pr/8")
+    with pytest.raises(InstallError, match="is not a git repository"):
+        checkout.here(str(tmp_path / "nowhere"), "master")
+
+
 def test_the_files_of_a_commit_are_laid_out_once_and_the_checkout_stays_as_it_was(kubespray: Path) -> None:
     (kubespray / "cluster.yml").write_text("# edited\n")
     (kubespray / ".git" / "hooks").mkdir()

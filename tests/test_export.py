@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from lab import artifacts, export
+from lab import artifacts, checkout, export, named, plan, ready, scenario
 from lab.cli import main
 from lab.command import run
 from lab.errors import HostError, ScenarioError
@@ -85,7 +85,72 @@ def test_the_readme_tells_what_the_preflight_foretells_and_nothing_else(form: Fo
     assert "lets kube-vip take it with admin.conf" in red
     assert "What to do: let kube-vip of the first control plane mount super-admin.conf" in red
     assert "strict" not in red.lower(), "the cell does not run with ipvs, so nothing is foretold of it"
-    assert "Nothing in its settings says that it fails." in files(cell(ref="replica@v2.25.1"), form)["README.md"]
+    green = files(cell(ref="replica@v2.25.1"), form)["README.md"]
+    assert "Nothing that the preflight knows says that it fails; that is no promise." in green
+
+
+@pytest.mark.parametrize("form", ["inventory", "vagrant"])
+def test_a_vip_that_a_reset_leaves_is_foretold_unless_kube_vip_has_time(form: Form) -> None:
+    red = cell("kube-vip > reset > kube-vip", ref="kubespray@v2.25.1")
+    (said,) = foretold(files(red, form)["README.md"])
+    assert "kube-vip does not take the VIP away; the restart of the network behind it may" in said
+    assert "What to do: run reset.yml with cri_stop_containers_grace_period 10" in files(red, form)["README.md"]
+    assert foretold(files(replace(red, variables=(("cri_stop_containers_grace_period", "10"),)), form)["README.md"]) == []
+
+
+NEWER = "kube-vip v0.9.2"  # which the lab builds for the replica; a release fetches its own
+RESTARTS = "; the restart of the network behind it may"  # which nodes of the lab are spared
+PLACES = {"kind": ("10.231.255.", "eth0"), "vagrant": ("192.168.56.", "eth1"), "inventory": ("10.231.0.", "eth0")}
+
+
+def foretold(readme: str) -> list[str]:
+    return re.findall(r"^- (.*)\.$", readme.partition("## What to expect")[2].partition("\n## ")[0], re.MULTILINE)
+
+
+def as_run_by_the_lab(one: Cell, form: Form) -> list[str]:
+    """What the preflight says of the cell's own stages, in the addresses of the form."""
+    by_kind = replace(one, bed="kind", ref=replace(one.ref, source="kind"))
+    its = by_kind if form == "kind" else one
+    own = [found.says for found in ready.predicted(its, ready.stages(its))]
+    subnet, interface = PLACES[form]
+    moved = [says.replace("10.231.0.", subnet).replace("have eth0", f"have {interface}") for says in own]
+    return [says for says in moved if form == "kind" or one.ref.source == "kubespray" or NEWER not in says]
+
+
+@pytest.mark.parametrize(
+    ("form", "repository"),
+    [("inventory", None), ("inventory", checkout.PUBLIC), ("vagrant", checkout.PUBLIC), ("kind", None)],
+    ids=["inventory", "inventory of kubespray", "vagrant", "kind"],
+)
+def test_what_is_foretold_of_a_cell_at_home_is_what_is_foretold_of_it_in_the_lab(form: Form, repository: str | None) -> None:
+    told: dict[str, list[str]] = {}
+    own: dict[str, list[str]] = {}
+    for path in named.scenario_files():
+        for one in scenario.load(path, check=lambda _: None, refs=Refs(repository=repository)).cells:
+            versions = artifacts.versions("v1.29.5", plan.addons_of(one))
+            try:
+                said = foretold(export.files(one, form, versions=versions)["README.md"])
+            except ScenarioError:
+                continue  # what cannot be had in that form
+            told[one.id] = [says.removesuffix(RESTARTS) for says in said]
+            own[one.id] = as_run_by_the_lab(one, form)
+    assert len(told) > (15 if form == "kind" else 60)
+    assert told == own
+
+
+@pytest.mark.parametrize("form", ["inventory", "vagrant"])
+@pytest.mark.parametrize("ordering", ["kube-vip > cilium", "kube-vip+metallb+cilium", "base"])
+def test_a_cell_runs_without_ipvs_at_home_too_with_every_addon(form: Form, ordering: str) -> None:
+    texts = files(cell(ordering), form)
+    told = [yaml.safe_load(text)["all"]["vars"] for name, text in texts.items() if name.startswith("stage")]
+    assert {one["kube_proxy_mode"] for one in told} == {"iptables"}
+
+
+def test_a_cell_without_a_network_has_none_at_home_either() -> None:
+    texts = files(replace(cell("kube-vip > cilium"), network="none"), "inventory")
+    told = [yaml.safe_load(texts[name])["all"]["vars"]["kube_network_plugin"] for name in ("stage1-kube-vip.yaml", "stage2-cilium.yaml")]
+    assert told == ["cni", "cilium"]
+    assert "kube_network_plugin" not in yaml.safe_load(files(cell(), "inventory")["stage1-kube-vip.yaml"])["all"]["vars"]
 
 
 def test_the_inventory_is_kubesprays_without_what_nodes_of_the_lab_need() -> None:
@@ -127,6 +192,15 @@ def test_an_upgrade_is_a_run_of_its_own_playbook() -> None:
 )
 def test_a_pull_request_is_fetched_and_a_branch_is_cloned(name: str, fetched: str) -> None:
     assert fetched in files(cell(ref=f"kubespray@{name}"), "inventory")["README.md"]
+
+
+@pytest.mark.parametrize(("name", "why"), [("worktree", "nobody committed"), ("7e0a40725", "all of its 40 digits")])
+@pytest.mark.parametrize("form", ["inventory", "vagrant"])
+def test_what_nobody_else_can_fetch_is_refused(form: Form, name: str, why: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"cannot be taken home\n.*{why}"):
+        files(cell(ref=f"kubespray@{name}"), form)
+    whole = "7e0a40725067f7818bb0cd4acaf27a6620af6e3f"
+    assert f"fetch origin {whole}" in files(cell(ref=f"kubespray@{whole}"), "inventory")["README.md"]
 
 
 @pytest.mark.parametrize("ref", ["replica@v2.25.0", "kubespray@v2.25.0"])

@@ -31,7 +31,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPRAYLAB_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.mark.parametrize("name", playbooks.replicas())
+@pytest.mark.parametrize("name", release.replicas())
 def test_every_replica_is_of_a_release_with_facts_and_called_one(name: str) -> None:
     made = playbooks.replica(release.load(name))
     assert made.label == f"replica of {name}"
@@ -261,7 +261,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             {"template": {"src": str(roles / "node/templates/kubelet-config.yaml.j2"), "dest": "{{ out }}/{{ name }}-kubelet"}},
         ],
     }
-    plays = [{**play, "vars": {**play["vars"], "name": name}} for name in playbooks.replicas()]  # type: ignore[dict-item]
+    plays = [{**play, "vars": {**play["vars"], "name": name}} for name in release.replicas()]  # type: ignore[dict-item]
     (folder / "play.yml").write_text(yaml.safe_dump(plays))
     made = playbooks.replica(GREEN)
     argv = (*made.ansible_playbook, "-i", str(folder / "hosts.yaml"), str(folder / "play.yml"))

@@ -103,11 +103,33 @@ def test_what_is_asked_for_and_cannot_be_built_is_told_by_itself() -> None:
     assert ready.supply(None, ["kube-vip=v0.8.9"]).components == (("kube-vip", "v0.8.9"),)
 
 
+@pytest.mark.parametrize("source", [None, "upstream"])
+@pytest.mark.parametrize("name", ["kubevip", "crictl", "kubernetes"])
+def test_a_component_whose_version_kubespray_is_not_told_is_refused_wherever_it_comes_from(source: str | None, name: str) -> None:
+    said = rf"{name}=v1\.0\.0 names no component\n.*there are cilium, coredns, etcd, kube-vip, metallb, pause\n.*Kubernetes is a field"
+    with pytest.raises(ScenarioError, match=said):
+        ready.supply(source, [f"{name}=v1.0.0"])
+
+
+def test_a_component_that_is_fetched_in_another_version_is_a_variable_of_the_stage() -> None:
+    asked = ready.supply("upstream", ["kube-vip=v1.0.0", "etcd=v3.5.13", "coredns=v1.11.3", "pause=3.10", "metallb=v0.14.0"])
+    asked = replace(asked, components=(*asked.components, ("cilium", "v1.15.9")))
+    cell = made.cell("kube-vip+metallb+cilium", ref="kubespray@v2.25.0")
+    told = ready.stages(cell, asked)[-1].variables
+    assert {name: told[name] for name in ("kube_vip_image_tag", "etcd_version", "coredns_version", "pod_infra_version")} == {
+        "kube_vip_image_tag": "v1.0.0",
+        "etcd_version": "v3.5.13",
+        "coredns_version": "v1.11.3",
+        "pod_infra_version": "3.10",
+    }
+    assert (told["metallb_version"], told["cilium_version"]) == ("v0.14.0", "v1.15.9")
+
+
 def test_a_reset_is_planned_everywhere_and_run_where_its_nodes_get_their_images_back() -> None:
     cell = made.cell("kube-vip > reset", ref="kubespray@v2.25.1", kube_version="v1.29.5")
     ready.installable(cell)
     assert [stage.playbook for stage in ready.stages(cell)] == ["cluster.yml", "reset.yml"]
-    assert ready.predicted(cell, ready.stages(cell)) == ()
+    assert [one.signature for one in ready.predicted(cell, ready.stages(cell))] == ["vip-left-by-reset"]
     assert ready.lacking(cell) == ""
     for other in ("vagrant", "kind"):
         assert ready.lacking(replace(cell, bed=other)).startswith("reset.yml takes away the images that nodes of the bed")

@@ -118,6 +118,28 @@ def test_without_looking_nothing_is_asked_of_any_repository() -> None:
     assert [ref.release for ref in read.values()] == [release.every()[-1].name, "v2.24", "v2.24.1", "v2.25.0"]
 
 
+def test_what_several_refs_say_alike_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(InstallError) as caught:
+        Refs(repository=str(tmp_path / "nowhere"), look_up=True).read(["kubespray@master", "kubespray@v2.25.0"])
+    assert str(caught.value).count("is not a git repository") == 1
+
+
+def test_without_a_network_a_checkout_is_looked_into_and_of_another_repository_it_is_said_what_was_not(kubespray: Path) -> None:
+    reads = Refs(repository=str(kubespray), look_up=True, network=False)
+    assert reads.read(["kubespray@pr/7"])["kubespray@pr/7"] == looked_up(kubespray, "pr/7")
+    with pytest.raises(InstallError, match=r"does not have v2\.99\.0"):
+        reads.read(["kubespray@v2.99.0"])
+    assert reads.assumed == {}
+    elsewhere = Refs(repository=f"file://{kubespray}", look_up=True, network=False)
+    elsewhere.read(["kubespray@master", "kubespray@v2.24.3", "kubespray@v2.25.0", "replica@v2.25.0"])
+    assert elsewhere.assumed == {"master": release.every()[-1].tag, "v2.24.3": "v2.24.1"}
+
+
+def test_a_replica_that_there_is_none_of_names_those_there_are() -> None:
+    with pytest.raises(ScenarioError, match=r"no replica of v9\.9\.9\n.*written for v2\.24, v2\.25\.0, v2\.25\.1\n.*without replica@"):
+        Refs(instead=["replica@v9.9.9"]).read(["replica@v9.9.9"])
+
+
 def test_one_ref_that_means_nothing_is_its_error_and_several_are_told_at_once(kubespray: Path) -> None:
     reads = Refs(repository=str(kubespray), look_up=True)
     with pytest.raises(InstallError, match="does not have pr/8"):

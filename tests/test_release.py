@@ -6,8 +6,8 @@ import yaml
 from lab import release
 from lab.errors import ScenarioError
 from lab.model import API_PORT
-from lab.playbooks import REPLICA, replicas
-from lab.release import load, names
+from lab.playbooks import REPLICA
+from lab.release import load, names, replicas
 
 
 @pytest.mark.parametrize("name", names())

@@ -1,5 +1,6 @@
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -302,6 +303,42 @@ def test_every_problem_is_told_at_once(tmp_path: Path, text: str, problems: list
     with pytest.raises(ScenarioError) as caught:
         load(tmp_path, HEAD + DEFAULTS + text)
     assert [problem for problem in problems if problem not in str(caught.value)] == []
+
+
+def refused(tmp_path: Path, text: str, asked: str = "", **rest: Any) -> tuple[str, str, str]:
+    (tmp_path / "one.yaml").write_text(HEAD + DEFAULTS + text)
+    with pytest.raises(ScenarioError) as caught:
+        scenario.load(tmp_path / "one.yaml", check=ready.installable, asked=asked, **rest)
+    what, why, fix = caught.value.args
+    return what, why, fix
+
+
+def test_what_the_command_asks_for_is_not_said_of_the_file_and_keeps_its_fix(tmp_path: Path) -> None:
+    refs = Refs(instead=["replica@v2.26.1"])
+    what, why, fix = refused(tmp_path, "cells: [{orderings: [base, kube-vip]}]\n", "--ref replica@v2.26.1", refs=refs)
+    assert what == "one cannot be run with --ref replica@v2.26.1"
+    assert why == "there is no replica of v2.26.1 (it is written for v2.24, v2.25.0, v2.25.1)"
+    assert fix == "name one of them, or the release of kubespray itself: without replica@"
+
+
+def test_the_same_reason_of_many_cells_is_told_once_with_their_number(tmp_path: Path) -> None:
+    text = "cells: [{orderings: [base, kube-vip, metallb], topologies: [3cp]}, {orderings: [base > kube-vip]}]\n"
+    what, why, fix = refused(tmp_path, text, "--bed kind", bed="kind")
+    assert what == "one cannot be run with --bed kind"
+    assert why.count("puts a load balancer") == 1
+    assert why.startswith("3 cells cannot run (kind puts a load balancer")
+    assert "; cell 'kind-v2.25.0:k8s-v1.29.5:1cp:base..kube-vip:vip:kind' cannot run (kind makes a cluster in one go" in why
+    assert fix == "change the scenario, or name another bed"
+
+
+def test_a_file_that_is_wrong_by_itself_is_blamed_whatever_is_asked(tmp_path: Path) -> None:
+    what, why, fix = refused(tmp_path, "cells: [{mitigations: [nope]}]\n", "--bed kind", bed="kind")
+    assert what == f"{tmp_path / 'one.yaml'} asks for what cannot be"
+    assert "unknown mitigation 'nope'" in why
+    assert fix == "correct the file; docs/formats.md shows every field"
+    what, why, fix = refused(tmp_path, "cells: [{kubernetes: [v1.29.4]}]\n")
+    assert what == f"{tmp_path / 'one.yaml'} asks for what cannot be"
+    assert fix == "name one of them, or add lab/components/kubernetes-<minor>/; docs/formats.md shows every field"
 
 
 def test_what_neither_block_nor_defaults_give_is_asked_for(tmp_path: Path) -> None:

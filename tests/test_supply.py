@@ -27,10 +27,17 @@ def test_a_component_in_another_version_is_read_and_told() -> None:
     assert str(parse(None, downloads="/d")) == ""
 
 
-@pytest.mark.parametrize("text", ["kube-vip", "kube-vip=", "=v1.0.0", "kube-vip=latest", "kube-vip=v1 .0", "Kube=v1"])
+@pytest.mark.parametrize(
+    "text", ["kube-vip", "kube-vip=", "=v1.0.0", "kube-vip=latest", "kube-vip=v1 .0", "Kube=v1.0", "kube-vip=v9", "pause=3.9x"]
+)
 def test_what_names_no_component_and_version_is_refused(text: str) -> None:
     with pytest.raises(ScenarioError, match=r"names no component and version\n.*write it like kube-vip=v1\.0\.0"):
         parse(None, [text], downloads="/d")
+
+
+@pytest.mark.parametrize("text", ["pause=3.9", "kube-vip=v1.0.0", "cilium=v1.16.0-rc.1"])
+def test_what_looks_like_a_version_is_one(text: str) -> None:
+    assert [f"{name}={version}" for name, version in parse(None, [text], downloads="/d").components] == [text]
 
 
 def test_one_component_has_one_version() -> None:

@@ -61,6 +61,16 @@ def test_a_late_stage_says_what_it_comes_after(tmp_path: Path) -> None:
     assert "It comes after" not in written(STAGED, 1, made.site(tmp_path))[0]
 
 
+def test_it_says_whom_it_is_for_and_how_the_cell_is_had_on_other_machines(tmp_path: Path) -> None:
+    stages = plan.stages(STAGED, release.load("v2.25.0"), needs=NEEDS, versions=VERSIONS)
+    site = made.site(tmp_path)
+    text = takehome.document(STAGED, stages, stages[0], site, reasons={}, again=("--scenario", "my own.yaml", "--ref", "pr/7"))
+    assert "what departs from the release is for them. For machines of your own:" in text.replace("\n# ", " ")
+    assert f"#   spraylab export {STAGED.id} FOLDER --as inventory --scenario 'my own.yaml' --ref pr/7\n" in text
+    home = takehome.Home(hosts="../x.yaml", notes=())
+    assert "spraylab" not in takehome.document(STAGED, stages, stages[0], site, reasons={}, home=home)
+
+
 def test_the_command_is_what_the_installer_runs() -> None:
     stage = Stage(index=0, name="x", addons=(), endpoint="node", variables={}, tags=("node", "kube-vip"))
     cell = made.cell()
@@ -99,11 +109,23 @@ def test_an_id_or_a_part_of_one_alone_is_enough() -> None:
     assert takehome.find("cilium", cells, moved) == cells[2]
 
 
+def test_whole_fields_go_before_a_part_of_one_and_a_whole_id_before_both() -> None:
+    plain, staged = made.cell("kube-vip"), made.cell("kube-vip > metallb")
+    changed = replace(plain, mitigations=("a",))
+    assert takehome.find("kube-vip", [staged, plain]) == plain
+    assert takehome.find("1cp:kube-vip..metallb", [staged, plain]) == staged
+    assert takehome.find("with-a", [replace(plain, mitigations=("ab",)), changed]) == changed
+    assert takehome.find(plain.id, [changed, plain]) == plain
+    assert takehome.find("kube-vip", [staged], [plain]) == plain
+    with pytest.raises(ScenarioError, match="fits 2 cells"):
+        takehome.find("1cp:kube-vip", [plain, changed, staged])
+
+
 def test_a_part_that_fits_several_lists_them_and_one_that_fits_none_says_so() -> None:
     cells = [made.cell(ordering) for ordering in IDS]
     with pytest.raises(ScenarioError) as caught:
-        takehome.find("kube-vip", cells)
-    assert str(caught.value).startswith("'kube-vip' fits 2 cells\n")
+        takehome.find("be-v", cells)
+    assert str(caught.value).startswith("'be-v' fits 2 cells\n")
     assert [line.strip() for line in str(caught.value).splitlines() if line.strip().startswith("replica-")] == sorted(
         [cells[0].id, cells[1].id]
     )

@@ -1,5 +1,6 @@
 """What a run would do: its sets of nodes, the stages on them, the cells judged after each, with expected time and memory."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
@@ -28,9 +29,10 @@ def show(
     stages: Mapping[str, Sequence[Stage]],
     predicted: Mapping[str, Sequence[Prediction]],
     left_out: Mapping[str, str],
+    again: Sequence[str] = (),
 ) -> None:
     """Print `courses`. stages: longest cell's id -> its stages, told in full where there are any; predicted: cell id -> the preflight;
-    left_out: id of a cell that is not run -> why."""
+    left_out: id of a cell that is not run -> why; again: options with which another verb finds the same cells."""
     if not courses:
         nothing(left_out, console)
         return
@@ -39,7 +41,7 @@ def show(
     else:
         console.print(table(courses, known, width=console.width))
     for one in courses if stages else ():
-        console.print(tree(one, stages.get(one.longest.id, ()), predicted))
+        console.print(tree(one, stages.get(one.longest.id, ()), predicted, again=again))
     _left_out(left_out, console)
     whole = estimate.whole_s(courses, known, capacity=capacity, limit=limit)
     told = "as they took last time" if whole.sure else "partly a guess, for not all of it was run here before"
@@ -104,7 +106,7 @@ def _lines(courses: Sequence[Course], known: Known) -> Iterator[str]:
             yield f"{cell.id}  {len(cell.ordering)} stage(s)  {took}"
 
 
-def tree(of: Course, stages: Sequence[Stage], predicted: Mapping[str, Sequence[Prediction]]) -> Tree:
+def tree(of: Course, stages: Sequence[Stage], predicted: Mapping[str, Sequence[Prediction]], *, again: Sequence[str] = ()) -> Tree:
     """The runs of the installer of one course: what each sets that the one before did not, and what is verified behind it."""
     top = Tree(Text(of.longest.id, style="bold"))
     before: Mapping[str, object] = {}
@@ -117,7 +119,8 @@ def tree(of: Course, stages: Sequence[Stage], predicted: Mapping[str, Sequence[P
         for name, value in changed.items() if listed else ():
             branch.add(Text(f"{name}: {value}"))
         if not listed:
-            branch.add(Text(f"{len(changed)} variables; `spraylab inventory {of.longest.id} --stage 1` prints them"))
+            shown = shlex.join(("spraylab", "inventory", of.longest.id, "--stage", str(stage.index + 1), *again))
+            branch.add(Text(f"{len(changed)} variables; `{shown}` prints them"))
         for name in dropped:
             branch.add(Text(f"{name}: no longer set"))
         judged = of.judged_at(stage.index + 1)

@@ -53,7 +53,7 @@ def _vip_place(look: Look) -> Iterator[str]:
 
 
 def _prefix(look: Look) -> Iterator[str]:
-    version = look.text("kube_vip_image_tag") or look.release.version("kube-vip", look.cell.kube_version)
+    version = look.text(look.release.kube_vip.version_variable) or look.release.version("kube-vip", look.cell.kube_version)
     setting, prefix = look.release.kube_vip.prefix_setting, look.text("kube_vip_cidr")
     other = setting == "vip_cidr" and has_reached(version, since().vip_subnet)
     if look.on("kube_vip_enabled") and other and prefix != str(look.release.defaults["kube_vip_cidr"]):

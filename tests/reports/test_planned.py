@@ -29,6 +29,7 @@ def shown(*cells: Cell, in_full: bool = False, known: Known | None = None, width
         stages={LONG.id: STAGES} if in_full else {},
         predicted={LONG.id: (Prediction(rule="pool-overlap", signature="x", says="the pool holds the VIP"),)},
         left_out={"another cell": "the installer cannot express it"},
+        again=("--scenario", "my own.yaml", "--ref", "pr/7"),
     )
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
@@ -87,7 +88,8 @@ def test_in_full_each_stage_has_its_command_what_it_changes_and_what_is_verified
     assert "stage 2, kube-vip; endpoint vip" in text
     command = "ansible-playbook -i inventory.yaml -b -e @releases/v2.25.0.yml --tags node,kube-vip cluster.yml"
     assert f"`{command}` in lab/replica" in text
-    assert f"2 variables; `spraylab inventory {LONG.id} --stage 1` prints them" in text
+    again = "--scenario 'my own.yaml' --ref pr/7"
+    assert f"2 variables; `spraylab inventory {LONG.id} --stage 1 {again}` prints them" in text
     assert "c: 3" in text
     assert "b: no longer set" in text
     assert f"its verdict is that of {SHORT.id}" in text

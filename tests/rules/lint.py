@@ -38,8 +38,9 @@ def stages(ordering: str, **variables: object) -> tuple[Stage, ...]:
     found: list[Stage] = []
     for index, added in enumerate(parse_ordering(ordering)):
         reset = added == ("reset",)
-        on = () if reset else (*(found[-1].addons if found else ()), *added)
-        told = {name: value for addon in on for name, value in ON[addon].items()}
+        before = found[-1].addons if found else ()
+        on = () if reset else (*before, *added)
+        told = {name: value for addon in (before if reset else on) for name, value in ON[addon].items()}
         endpoint: Endpoint = "vip" if "kube-vip" in on else "node"
         name = "+".join(added) or "base"
         variables_of = {**QUIET, **told, **variables}
