@@ -249,7 +249,7 @@ def test_a_rule_may_speak_of_a_bed_that_only_the_command_line_names(tmp_path: Pa
 def test_what_no_thread_tells_yet_is_known_all_the_same(tmp_path: Path) -> None:
     known = (KNOWN % "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers").replace("[kubespray#1]", "[]")
     read = load(tmp_path, HEAD + DEFAULTS + "cells: [{}]\n" + known)
-    assert scenario.known_of(read, read.cells[0], finding="f", today=date(2026, 12, 31)) == ("no thread upstream yet",)
+    assert scenario.known_of(read, read.cells[0], finding="vip-without-owner", today=date(2026, 12, 31)) == ("no thread upstream yet",)
     assert scenario.known_of(read, read.cells[0], finding="other", today=date(2026, 12, 31)) == ()
 
 
