@@ -28,6 +28,7 @@ from lab import (
     hostload,
     installer,
     inventory,
+    looks,
     plan,
     playbooks,
     preflight,
@@ -192,7 +193,7 @@ def _checks(cell: Cell, stage: Stage, lab: Lab, tell: Reporter, *, site: Site, n
         _checked(tell, fidelity.noted(result, less))
 
     scope = check.Scope(cell=cell, on=stage.addons, cluster=stage.playbook != RESET)
-    results = check.run_all(scope, site, on_result=told, variables=variables, stop=lab.over.event)
+    results = looks.run_all(scope, site, on_result=told, variables=variables, stop=lab.over.event)
     results = tuple(fidelity.noted(one, less) for one in results)
     if nodes is None:
         return results
