@@ -227,7 +227,7 @@ def matrix_(folder: Path | None) -> None:
     """Show the matrix and the reasons of a run, by default the newest of ./runs; ends with the run's exit code."""
     shown = runs.shown(folder or runs.newest())
     terminal.show(shown, screen.console())
-    sys.exit(matrix.exit_code(shown.cells, asked=shown.asked))
+    sys.exit(matrix.exit_code(shown.cells, asked=shown.asked, troubles=shown.troubles))
 
 
 @main.command("gc")

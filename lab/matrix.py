@@ -112,7 +112,7 @@ class LeftOutCell:
 class Matrix:
     """All results of one run. `how`: what they share and in which order they came; `supply`: where what was installed came from and in
     which versions, as far as that was asked for; `host`: fact -> value, for who compares runs of two machines; `asked`: as of
-    `exit_code`."""
+    `exit_code`; `troubles`: what went wrong that is in no cell's result, such as nodes that could not be taken down."""
 
     lab_version: str
     run: str
@@ -125,6 +125,7 @@ class Matrix:
     how: str = ""
     supply: str = ""
     asked: Asked = "green"
+    troubles: tuple[str, ...] = ()
 
 
 def write(matrix: Matrix, folder: Path) -> Path:
@@ -153,11 +154,13 @@ def read(path: Path) -> Matrix:
         raise ScenarioError(f"{path} is not a matrix", str(error), fix) from error
 
 
-def exit_code(results: tuple[CellResult, ...], *, asked: Asked) -> int:
-    """0 when no cell is worse than asked for, else 1 FAIL, 2 UNKNOWN, 3 ERROR, of the worst.
+def exit_code(results: tuple[CellResult, ...], *, asked: Asked, troubles: tuple[str, ...] = ()) -> int:
+    """0 when no cell is worse than asked for, else 1 FAIL, 2 UNKNOWN, 3 ERROR, of the worst; 3 where the run had troubles.
 
     asked: `green` takes PASS, SKIP and cells known to be red for their finding; `verdicts` takes FAIL with a cause too.
     """
+    if troubles:
+        return EXIT[Outcome.ERROR]
     outcome = worst([result.verdict.outcome for result in results if not is_fine(result, asked=asked)] or [Outcome.PASS])
     return EXIT.get(outcome, 0) if results else EXIT[Outcome.UNKNOWN]
 

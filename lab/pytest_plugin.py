@@ -261,7 +261,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     elif not items or not all(isinstance(item, CellItem) for item in items):
         return
     elif _SESSION in config.stash and exitstatus != pytest.ExitCode.INTERNAL_ERROR:
-        session.exitstatus = matrix.exit_code(config.stash[_SESSION].run.matrix.cells, asked=config.option.asked)
+        session.exitstatus = config.stash[_SESSION].run.exit_code(asked=config.option.asked)
     elif exitstatus == pytest.ExitCode.OK and not config.option.collectonly:
         config.stash[_LEFT_OUT] = {item.cell.id: item.skipped for item in items if isinstance(item, CellItem)}
         session.exitstatus = matrix.exit_code((), asked=config.option.asked)
@@ -279,7 +279,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print the matrix and the chain of every cell that is not green."""
     session = config.stash.get(_SESSION, None)
     terminalreporter.ensure_newline()
-    if session is None or not session.run.matrix.cells:
+    if session is None or not (session.run.matrix.cells or session.run.matrix.troubles):
         if left_out := config.stash.get(_LEFT_OUT, {}):
             planned.nothing(left_out, screen.console())
         return

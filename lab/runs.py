@@ -1,7 +1,7 @@
 """One run of many cells: what must be there before it begins, what its courses share, and its reports, rewritten after each cell."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from lab import (
 from lab.course import Course, courses, in_words
 from lab.deadline import minutes, now_s
 from lab.engine import Engine, connect
-from lab.errors import HostError, ScenarioError
+from lab.errors import HostError, LabError, ScenarioError
 from lab.estimate import Expected, Forecast
 from lab.hostload import HostLoad, Load
 from lab.journal import JUDGED, Journal, Line
@@ -32,8 +32,9 @@ from lab.matrix import CellResult, LeftOutCell, Matrix
 from lab.model import Cell
 from lab.ready import FOLDER, Options, capacity
 from lab.reports import html, junit, markdown
-from lab.run import Lab, run_course
+from lab.run import run_course
 from lab.schedule import Job, Schedule
+from lab.shared import Lab
 
 REPORTS = (matrix.write, markdown.write, junit.write)  # after each cell
 PAGE_EACH_CELLS = 300  # with more the page, which takes seconds then, is written at the end alone
@@ -67,7 +68,7 @@ class Run:
                 self._results[one.id].set_result(one)
 
     def result(self, cell: Cell) -> CellResult:
-        """The result of `cell`, once there is one. Raises KeyboardInterrupt when the run ends without it."""
+        """The result of `cell`, once there is one. Raises KeyboardInterrupt when the run ends without it, LabError when its course does."""
         return self._results[cell.id].result()
 
     def jobs(self) -> tuple[Job, ...]:
@@ -77,10 +78,15 @@ class Run:
 
     def give_up(self) -> None:
         """Tell whoever waits for a result that none will come."""
+        self._give_up(self._results, KeyboardInterrupt())
+
+    def _give_up(self, cells: Iterable[str], why: BaseException) -> bool:
+        """Whether some of `cells` had no result; whoever waits for one of those is told `why`."""
         with self._lock:
-            for future in self._results.values():
-                if not future.done():
-                    future.set_exception(KeyboardInterrupt())
+            missing = [future for future in (self._results[cell] for cell in cells) if not future.done()]
+            for future in missing:
+                future.set_exception(why)
+        return bool(missing)
 
     def _work(self, of: Course) -> None:
         self._forecast.begins(of)
@@ -91,6 +97,10 @@ class Run:
             raise
         finally:
             self._forecast.ended(of)
+            ended = f"{of.longest.id} ended without a result"
+            why = LabError(ended, "the lab failed where it must not", "report it with the run's folder")
+            if self._give_up((cell.id for cell in of.cells), why):
+                self.lab.trouble(ended, cell=of.longest.id)
 
     def left(self) -> Expected:
         """How long the rest of the run will take."""
@@ -103,11 +113,28 @@ class Run:
             others = (one for one in self.matrix.cells if one.id != made.id)
             cells = sorted((*others, made), key=lambda one: self._place.get(one.id, len(self._place)))
             self.matrix = replace(self.matrix, cells=tuple(cells))
-            page = (html.write,) if len(self._asked.cells) <= PAGE_EACH_CELLS else ()
-            for write in (*REPORTS, *page):
+            try:
+                self._write(page=len(self._asked.cells) <= PAGE_EACH_CELLS)
+            finally:  # somebody waits for it, whatever becomes of the reports
+                if not self._results[made.id].done():
+                    self._results[made.id].set_result(made)
+
+    def _write(self, *, page: bool) -> None:
+        """Every report, with the page or without; one that cannot be written is a trouble of the run."""
+        self.matrix = replace(self.matrix, troubles=self.lab.troubles)
+        for write in (*REPORTS, html.write) if page else REPORTS:
+            with self.lab.beside("a report cannot be written"):
                 write(self.matrix, self.lab.folder)
-            if not self._results[made.id].done():
-                self._results[made.id].set_result(made)
+
+    def close(self) -> None:
+        """Write all reports as they are in the end: what went wrong after the last result stands in them too."""
+        with self._lock:
+            self._write(page=True)
+            self.matrix = replace(self.matrix, troubles=self.lab.troubles)
+
+    def exit_code(self, *, asked: matrix.Asked) -> int:
+        """As matrix.exit_code has it, of the cells that this run was asked for."""
+        return matrix.exit_code(tuple(one for one in self.matrix.cells if one.id in self._place), asked=asked, troubles=self.lab.troubles)
 
 
 @contextmanager
@@ -146,7 +173,7 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
         if kept:
             written.write(Line(at_s=now_s(), kind="resumed", more={"cells": len(kept)}))
         stack.callback(run.give_up)
-        stack.callback(lambda: html.write(run.matrix, folder))
+        stack.callback(run.close)
         stack.enter_context(Schedule(run.jobs(), capacity=forecast.capacity, over=lab.over, limit=options.limit))
         yield run
 

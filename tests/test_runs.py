@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from lab import matrix, runs
+from lab import journal, matrix, runs
 from lab.course import courses
 from lab.engine import Engine
-from lab.errors import HostError, ScenarioError
+from lab.errors import HostError, LabError, ScenarioError
 from lab.estimate import Forecast
 from lab.host import node_needs
 from lab.hostload import HostLoad
@@ -19,9 +19,9 @@ from lab.matrix import CellResult
 from lab.model import Cell, Outcome
 from lab.over import Over
 from lab.ready import Options
-from lab.run import Lab
 from lab.runs import Asked, Run
 from lab.schedule import Need, Schedule
+from lab.shared import Lab
 from tests import made
 
 HOST = Need(memory_mib=16000, cores=4, inotify=128)
@@ -91,6 +91,39 @@ def test_a_run_that_is_over_gives_up(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         made_run.result(CELLS[0])
     made_run.lab.journal.close()
+
+
+def test_a_report_that_cannot_be_written_costs_no_result_and_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "matrix.part").mkdir()
+    made_run = run(tmp_path)
+    with Schedule(made_run.jobs(), capacity=HOST, over=made_run.lab.over):
+        assert [made_run.result(cell).id for cell in CELLS] == [cell.id for cell in CELLS]
+    made_run.close()
+    made_run.lab.journal.close()
+    said = next(one for one in made_run.matrix.troubles if "matrix.part" in one)
+    assert said.startswith("a report cannot be written: ")
+    assert [line.said for line in journal.read(tmp_path / journal.FILE, kinds=("said",))].count(said) == 1
+    assert "beside the cells" in (tmp_path / "junit.xml").read_text(), "the other reports tell it"
+    assert made_run.exit_code(asked="green") == 3
+
+
+def test_what_goes_wrong_after_the_last_result_stands_in_the_reports_and_ends_the_run_with_3(tmp_path: Path) -> None:
+    made_run = run(tmp_path, kept=tuple(made.result(name=cell.id) for cell in CELLS))
+    assert made_run.exit_code(asked="green") == 0
+    made_run.lab.trouble("nodes were not taken down")
+    made_run.close()
+    made_run.lab.journal.close()
+    assert made_run.exit_code(asked="verdicts") == 3
+    assert matrix.read(tmp_path).troubles == ("nodes were not taken down",)
+
+
+def test_a_course_that_ends_without_a_result_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "run_course", lambda *_, **__: None)
+    made_run = run(tmp_path)
+    with Schedule(made_run.jobs(), capacity=HOST, over=made_run.lab.over), pytest.raises(LabError, match="ended without a result"):
+        made_run.result(CELLS[0])
+    made_run.lab.journal.close()
+    assert made_run.exit_code(asked="green") == 3
 
 
 def test_the_newest_run_is_the_one_with_the_latest_name(tmp_path: Path) -> None:
