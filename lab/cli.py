@@ -30,6 +30,7 @@ from lab import (
     preview,
     ready,
     release,
+    runfolder,
     runs,
     scenario,
     slots,
@@ -225,7 +226,7 @@ def build(names: tuple[str, ...]) -> None:
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def matrix_(folder: Path | None) -> None:
     """Show the matrix and the reasons of a run, by default the newest of ./runs; ends with the run's exit code."""
-    shown = runs.shown(folder or runs.newest())
+    shown = runfolder.shown(folder or runfolder.newest(ready.FOLDER))
     terminal.show(shown, screen.console())
     sys.exit(matrix.exit_code(shown.cells, asked=shown.asked, troubles=shown.troubles))
 

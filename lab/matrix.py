@@ -27,7 +27,8 @@ class CellResult:
     the first node to the verdict; `ports`: what the listeners sampled during kubeadm init say about ports 6443, 10257 and
     10259; `limits`: what the bed cannot show; `evidence`: folder below the run's; `known`: upstream threads of a cell
     that is known to be red by this finding; `predicted`: what the preflight said before; `judged_in`: the cell on whose nodes it was
-    judged, empty for its own; `host_load`: what the host lacked meanwhile, empty when nothing; `memory_mib`: node -> most it used."""
+    judged, empty for its own; `host_load`: what the host lacked meanwhile, empty when nothing; `memory_mib`: node -> most it used;
+    `variables`: name -> YAML value of what its mitigations changed."""
 
     id: str
     ref: str
@@ -54,6 +55,7 @@ class CellResult:
     judged_in: str = ""
     host_load: str = ""
     memory_mib: Mapping[str, float] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

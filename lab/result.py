@@ -63,4 +63,5 @@ def of(cell: Cell, judged: Verdict, seen: Seen, *, because: str) -> CellResult:
         judged_in=seen.course if cell.id != seen.course else "",
         host_load=seen.host_load,
         memory_mib=dict(seen.memory_mib),
+        variables=dict(cell.variables),
     )
