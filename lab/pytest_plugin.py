@@ -224,10 +224,15 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell a -k that fits none of the cells, where nothing else is to run either; below a list of ids alone, say which would not run."""
+    """Tell a -k that fits none of the cells, where nothing else is to run either, and cells that could not be told apart; below a list of
+    ids alone, say which would not run."""
     cells, option = session.config.stash[_CELLS], session.config.option
     if cells and option.keyword.strip() and not session.items and not session.testsfailed:
         raise pytest.UsageError(str(selection.nothing_fits(option.keyword, of=cells)))
+    try:
+        scenario.tell_apart(item.cell for item in session.items if isinstance(item, CellItem) and not item.skipped)
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from error
     left_out = [item for item in session.items if isinstance(item, CellItem) and item.skipped]
     if session.config.option.collectonly and session.config.option.verbose < 0 and left_out:
         reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
