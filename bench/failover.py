@@ -17,7 +17,7 @@ import click
 
 from bench import page
 from bench.cluster import Cluster, cell_of, cluster_of, see_green
-from lab import artifacts, bed, check, plan
+from lab import artifacts, bed, check, looks, plan
 from lab.command import interrupted_by_sigterm
 from lab.deadline import ticks_s
 from lab.disturbances.failover import WAYS, Failover, Way, fail_over
@@ -59,7 +59,7 @@ def _green(cluster: Cluster) -> Fail:
     began_s = ticks_s()
     site = nodes.up()
     cluster.install(site)
-    results = check.run_all(scope, site, on_result=lambda _: None)
+    results = looks.run_all(scope, site, on_result=lambda _: None)
     see_green(results, what="the cluster is not green before anything is broken")
     print(f"cluster up and green after {ticks_s() - began_s:.0f} s", flush=True)
     for node in site.nodes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from lab import check, journal, matrix, runs
+from lab import check, journal, matrix, ready, runfolder
 from lab.reports import screen
 
 STEPS = ("nodes", "checks", "evidence")
@@ -18,7 +18,7 @@ STEPS = ("nodes", "checks", "evidence")
 
 def main() -> None:
     """Print one row per cell, seconds and shares."""
-    folder = Path(sys.argv[1]) if sys.argv[1:] else runs.newest()
+    folder = Path(sys.argv[1]) if sys.argv[1:] else runfolder.newest(ready.FOLDER)
     lines = list(journal.read(folder / journal.FILE))
     table = Table("cell", "to the verdict", "ansible-playbook", "checks wait", *(f"{step} (lab)" for step in STEPS), "lab's share")
     for result in matrix.read(folder).cells:

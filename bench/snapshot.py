@@ -21,7 +21,7 @@ import click
 
 from bench import page
 from bench.cluster import Cluster, cell_of, cluster_of, see_green
-from lab import artifacts, bed, check, course, engine, host, inventory, nodeimage, notation, plan, playbooks, release
+from lab import artifacts, bed, check, course, engine, host, inventory, looks, nodeimage, notation, plan, playbooks, release
 from lab import snapshot as snapshots
 from lab.command import interrupted_by_sigterm, run
 from lab.deadline import pause, ticks_s
@@ -88,7 +88,7 @@ class Made:
     def judge(self, *, patient: bool) -> tuple[float, tuple[CheckResult, ...]]:
         """Seconds, and what every check says. patient: with the pauses between two looks that a run has."""
         began_s = ticks_s()
-        results = check.run_all(
+        results = looks.run_all(
             check.Scope(cell=self.cluster.cell, on=plan.addons_of(self.cluster.cell)),
             self.site,
             on_result=lambda _: None,

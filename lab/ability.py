@@ -10,7 +10,6 @@ from lab.host import HostFacts, disk_free_bytes, inotify_free, node_needs
 GIB = 1024**3
 NEEDED_DISK_BYTES = 20 * GIB  # caches of Go 13 GiB, components, node image, volumes of one cell
 NEEDED_MEMORY_BYTES = 3 * GIB  # one control plane 0.6 GiB, the lab, a build
-VM_BOX_BYTES = 4 * GIB
 NEEDED_INOTIFY = 32  # instances that one control plane and the client open
 
 

@@ -1,7 +1,7 @@
 """The way to the nodes of a site: a key and an SSH configuration of their own, and connections that are shared and kept open."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
@@ -54,16 +54,25 @@ class Access:
 
 def make(nodes: tuple[Node, ...], *, folder: Path, run_id: str, pace: float = 1.0) -> Access:
     """A new key, and an SSH configuration in `folder` whose host names are those of `nodes`. pace: as of a Site. Raises BedError."""
-    control = make_folder("ssh", run_id=run_id)
-    key = control / "key"
+    made = Access(control=make_folder("ssh", run_id=run_id), config=folder / FILE, public_key="")
+    try:
+        return replace(made, public_key=_fill(made, nodes, pace=pace))
+    except BaseException:
+        made.close()  # nobody else knows of it
+        raise
+
+
+def _fill(made: Access, nodes: tuple[Node, ...], *, pace: float) -> str:
+    """Make the key and write the configuration; tells the public key."""
+    key = made.control / "key"
     done = run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "spraylab", "-f", str(key)), limit_s=ASK_LIMIT_S)
     if done.rc != 0:
-        raise BedError("ssh-keygen made no key", done.stderr.strip(), f"check that {control} can be written")
+        raise BedError("ssh-keygen made no key", done.stderr.strip(), f"check that {made.control} can be written")
     hosts = "".join(f"Host {node.name}\n  HostName {node.address}\n" for node in nodes)
-    folder.mkdir(parents=True, exist_ok=True)
+    made.config.parent.mkdir(parents=True, exist_ok=True)
     limits = {"connect_s": round(ASK_LIMIT_S * pace), "tries": round(3 * pace)}
-    (folder / FILE).write_text(hosts + CONFIG.format(key=key, control=control, **limits))
-    return Access(control=control, config=folder / FILE, public_key=key.with_suffix(".pub").read_text().strip())
+    made.config.write_text(hosts + CONFIG.format(key=key, control=made.control, **limits))
+    return key.with_suffix(".pub").read_text().strip()
 
 
 def answer(site: Site, node: Node, *, limit_s: float, stop: Event) -> Completed:

@@ -22,7 +22,8 @@ class Bed(Protocol):
         ...
 
     def down(self) -> None:
-        """Remove all that `up` made and nothing else; harmless when there is nothing."""
+        """Remove all that `up` made and nothing else; harmless when there is nothing. What fails ends none of the other steps, and is
+        raised after them as a LabError or OSError."""
         ...
 
     def limits(self) -> tuple[str, ...]:

@@ -1,25 +1,22 @@
-"""What a check is, and the one way to run them: by testinfra over the bed's SSH, each looks twice.
+"""What a check is, and what it may ask of nodes: by testinfra over the bed's SSH. `lab.looks` runs them.
 
-"Ready once" is not healthy: what holds must hold at both looks, and what a check says must not change (an address that moved, a container
-that was replaced) must be the same. The first look gives a cluster that the installer just left some seconds to settle.
-Between the two looks of a check that needs a long time between them, the others look.
+All that is asked goes one way, by a command with a limit on the node whose exit code is looked at; and what a node or testinfra does not
+tell is no error of the lab but an answer, "could not tell".
 """
 
 import importlib
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from threading import Event
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from lab import nodehost
-from lab.deadline import pausing, ticks_s, until
-from lab.errors import CheckError
 from lab.mask import mask
-from lab.model import Cell, CheckResult, Node, Outcome, Role, Site
+from lab.model import Cell, Node, Role, Site
 
 BETWEEN_S = 5.0  # between the two looks of every check; kube-vip's lease runs out after 5 s
 SETTLE_S = 60.0  # in which the first look of all checks together must come true; 15 s are usual on 2 cores, more beside another cell
@@ -29,6 +26,8 @@ ADMIN_CONF = "/etc/kubernetes/admin.conf"
 COMMAND_LIMIT_S = 20.0  # of one command of a check
 ANSWER_S = 5.0  # for one answer over HTTP
 API_S = 10.0  # for one answer of the API to kubectl
+RUNS, RUNS_NOT = 0, (3, 4)  # what `systemctl is-active` ends with; 4: there is no such service. Anything else: it cannot tell
+_ADDRESS = re.compile(r"\binet ([\d.]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +77,19 @@ class Target:
 
     def run(self, command: str, *args: str, node: Node | None = None) -> Said:
         """Run `command` (with testinfra's quoting of %s) on `node`, or on the check's own."""
-        host = self.hosts[(node or self.node).name]
-        done = host.run(f"timeout {COMMAND_LIMIT_S * self.site.pace:g} {command}", *args)  # type: ignore[attr-defined]
+        done = self._done(command, *args, node=node or self.node)
         return Said(rc=done.rc, out=mask(done.stdout.strip()), text=mask(f"{done.stdout}{done.stderr}".strip()))
 
     def addresses(self, node: Node) -> tuple[str, ...]:
-        """All addresses of the cluster interface of `node`."""
-        return tuple(self.hosts[node.name].interface(node.interface).addresses)  # type: ignore[attr-defined]
+        """All IPv4 addresses of the cluster interface of `node`. Raises RuntimeError when it does not tell."""
+        return tuple(_ADDRESS.findall(self._told("ip -o -4 addr show dev %s", node.interface, node=node)))
 
     def service_runs(self, name: str) -> bool:
-        """Whether the systemd service `name` of the check's node runs."""
-        return bool(self.hosts[self.node.name].service(name).is_running)  # type: ignore[attr-defined]
+        """Whether the systemd service `name` of the check's node runs. Raises RuntimeError when systemd does not tell."""
+        done = self.run("systemctl is-active %s", name)
+        if done.rc not in (RUNS, *RUNS_NOT):
+            raise RuntimeError(f"systemctl of {self.node.name} ended with {done.rc}: {done.text}")
+        return done.rc == RUNS
 
     def kubectl(self, command: str, *args: str, stdin: str = "") -> Said:
         """What kubectl says on the first control plane, by the API server of that node alone: no VIP and no Service stand in between."""
@@ -112,19 +113,28 @@ class Target:
         return tuple(node.name for node in nodes if self.site.slot.vip in self.addresses(node))
 
     def text_of(self, path: str, *, node: Node) -> str:
-        """The text of a file of `node`."""
-        return str(self.hosts[node.name].file(path).content_string)  # type: ignore[attr-defined]
+        """The text of a file of `node`, unmasked. Raises RuntimeError when it cannot be read."""
+        return self._told("cat %s", path, node=node)
+
+    def _told(self, command: str, *args: str, node: Node) -> str:
+        done = self._done(command, *args, node=node)
+        if done.rc != 0:
+            raise RuntimeError(f"`{command % args}` on {node.name} ended with {done.rc}: {mask(done.stderr.strip())}")
+        return str(done.stdout)
+
+    def _done(self, command: str, *args: str, node: Node) -> Any:
+        return self.hosts[node.name].run(f"timeout {COMMAND_LIMIT_S * self.site.pace:g} {command}", *args)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """What checks of one round need on the cluster, made once before the first look and removed after the last.
 
-    make: says what is wrong, nothing when it is there; remove: also removes what was half made.
+    make: whether it is there now; remove: whether it is gone, also what was half made. Either may be asked again.
     """
 
-    make: Callable[[Target], str]
-    remove: Callable[[Target], None]
+    make: Callable[[Target], Answer]
+    remove: Callable[[Target], Answer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,17 +153,16 @@ class Check:
     cluster: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """The first look of a check. `settled_s`: how long after it was first asked it came true; `at_s`: when, on the lab's clock."""
+def asked(ask: Callable[[Target], Answer], target: Target) -> Answer:
+    """What `ask` answers of `target`; that it could not tell, and why, where a node or testinfra gave nothing to answer with.
 
-    answer: Answer
-    took_s: float
-    settled_s: float
-    at_s: float
-
-
-_Asked = tuple[Check, Target]
+    The one border: no SSH, no such program, a command that failed, an answer that cannot be read. Whatever checks, or acts for them, is
+    called by it.
+    """
+    try:
+        return ask(target)
+    except (RuntimeError, OSError, ValueError, AssertionError) as error:  # the last is testinfra's, of an exit code it did not expect
+        return Answer(ok=None, said=f"could not tell: {mask(str(error))}")
 
 
 def always(_: Scope) -> str:
@@ -179,68 +188,6 @@ def everything() -> tuple[Check, ...]:
     return tuple(one for name in names for one in importlib.import_module(f"lab.checks.{name}").CHECKS)
 
 
-def run_all(
-    scope: Scope,
-    site: Site,
-    *,
-    on_result: Callable[[CheckResult], None],
-    variables: Mapping[str, object] = MappingProxyType({}),
-    checks: tuple[Check, ...] | None = None,
-    settle_s: float = PODS_SETTLE_S,
-    stop: Event | None = None,
-    sleep: Callable[[float], None] | None = None,
-) -> tuple[CheckResult, ...]:
-    """Every check of `scope` on every node it is for; `on_result` is told each result once both looks are taken.
-
-    Where there is to be no cluster, only those are asked that look whether it is gone. variables: what the installer was told
-    last. A check that does not apply is SKIP with its reason; a node that does not answer makes it UNKNOWN. The cluster is left as it was.
-    settle_s: the most that any check is given, on nodes of the usual pace. stop: when set, the round ends by KeyboardInterrupt, and what
-    checks share stays on the cluster, which then goes too. sleep: what passes the time between the looks.
-    """
-    stop = stop or Event()
-    there = targets(scope, site, variables=variables, stop=stop)
-    of_scope = [one for one in checks or everything() if one.cluster == scope.cluster]
-    asked = [(one, target) for one in of_scope for target in there if is_for(one, target.node)]
-    results: dict[tuple[str, str], CheckResult] = {}
-
-    def told(result: CheckResult) -> None:
-        results[result.check, result.node] = result
-        on_result(result)
-
-    for one, target in asked:
-        if why := one.lacks(scope):
-            told(CheckResult(check=one.name, node=target.node.name, outcome=Outcome.SKIP, said=why))
-    _looked([(one, target) for one, target in asked if not one.lacks(scope)], told, settle_s=settle_s, sleep=sleep or pausing(stop))
-    return tuple(results[one.name, target.node.name] for one, target in asked)
-
-
-def _looked(applies: list[_Asked], told: Callable[[CheckResult], None], *, settle_s: float, sleep: Callable[[float], None]) -> None:
-    """Both looks of all that apply: what is quick and stands for itself first, then what needs time between its looks, then the rest."""
-    began_s = ticks_s()
-    shared = {id(one.uses): (one.uses, target) for one, target in applies if one.uses}
-    try:
-        for uses, target in shared.values():
-            limit_s = target.site.pace * min(SETTLE_S, settle_s)
-            until(partial(uses.make, target), lambda wrong: not wrong, limit_s=limit_s, sleep=pausing(target.stop))
-        first = {
-            (one.name, target.node.name): _settled(one, target, end_s=began_s + target.site.pace * min(one.settle_s, settle_s))
-            for one, target in sorted(applies, key=_first_round)
-        }
-        for one, target in sorted(applies, key=lambda asked: asked[0].apart_s):
-            before, apart_s = first[one.name, target.node.name], one.apart_s * target.site.pace
-            sleep(max(0.0, before.at_s + apart_s - ticks_s()))
-            again, again_s = _look(one, target)
-            told(_result(one, target, before, again, apart_s=apart_s, duration_s=before.took_s + again_s))
-    finally:
-        for uses, target in shared.values():
-            uses.remove(target)
-
-
-def _first_round(asked: _Asked) -> int:
-    one, _ = asked
-    return 1 if one.apart_s > BETWEEN_S else 2 if one.uses else 0
-
-
 def targets(scope: Scope, site: Site, *, stop: Event, variables: Mapping[str, object] = MappingProxyType({})) -> tuple[Target, ...]:
     """What a check gets on each node of `site`. stop: as of a Target."""
     hosts = {node.name: nodehost.host(site, node, stop=stop) for node in site.nodes}
@@ -250,51 +197,3 @@ def targets(scope: Scope, site: Site, *, stop: Event, variables: Mapping[str, ob
 def is_for(check: Check, node: Node) -> bool:
     """Whether `check` is one for `node`."""
     return node.role != "client" if check.on == "member" else node.role == check.on
-
-
-def _settled(check: Check, target: Target, *, end_s: float) -> _Look:
-    """The first look: asked until it comes true or it is `end_s`."""
-    took: list[float] = []
-
-    def ask() -> Answer:
-        answer, took_s = _look(check, target)
-        took.append(took_s)
-        return answer
-
-    asked_s = ticks_s()
-    answer = until(ask, lambda answer: answer.ok is True, limit_s=max(0.0, end_s - asked_s), sleep=pausing(target.stop))
-    at_s = ticks_s()
-    return _Look(answer=answer, took_s=sum(took), settled_s=at_s - asked_s if len(took) > 1 else 0.0, at_s=at_s)
-
-
-def _look(check: Check, target: Target) -> tuple[Answer, float]:
-    began_s = ticks_s()
-    try:
-        answer = check.look(target)
-    except (RuntimeError, OSError, ValueError) as error:  # testinfra's words for: no SSH, no such program, an answer it cannot read
-        answer = Answer(ok=None, said=f"could not tell: {error}")
-    except (TypeError, LookupError, AttributeError) as error:
-        raise CheckError(f"check {check.name!r} is wrong", repr(error), "report it with the cell's folder") from error
-    return answer, ticks_s() - began_s
-
-
-def _result(check: Check, target: Target, look: _Look, second: Answer, *, apart_s: float, duration_s: float) -> CheckResult:
-    first = look.answer
-    said = first.said if first.said == second.said else f"{first.said}; {apart_s:.0f} s later: {second.said}"
-    said += f" (true after {look.settled_s:.0f} s)" if look.settled_s and first.ok else ""
-    outcome = Outcome.PASS
-    if first.ok is False or second.ok is False:
-        outcome = Outcome.FAIL
-    elif first.ok is None or second.ok is None:
-        outcome = Outcome.UNKNOWN
-    elif first.state != second.state:
-        outcome, said = Outcome.FAIL, f"changed between two looks: {first.state} -> {second.state}; {said}"
-    waited = (("true after s", round(look.settled_s, 1)),) if look.settled_s and first.ok else ()
-    return CheckResult(
-        check=check.name,
-        node=target.node.name,
-        outcome=outcome,
-        said=said,
-        duration_s=duration_s,
-        measured=(*first.measured, *waited),
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from threading import Event
 
-from lab import bed, check, disturbance, excuse, fidelity, host, hostload, inventory
+from lab import bed, check, disturbance, excuse, fidelity, host, hostload, inventory, looks
 from lab.deadline import now_s, pausing
 from lab.hostload import HostLoad
 from lab.matrix import GREEN
@@ -34,7 +34,7 @@ def run_all(
 
     def ask(names: frozenset[str]) -> tuple[CheckResult, ...]:
         only = tuple(one for one in check.everything() if not names or one.name in names)
-        return check.run_all(scope, site, on_result=told, variables=variables, checks=only, stop=stop)
+        return looks.run_all(scope, site, on_result=told, variables=variables, checks=only, stop=stop)
 
     scope = check.Scope(cell=cell, on=stage.addons, cluster=stage.playbook != RESET)
     results = excuse.of_checks(ask, load, cores=cores, sleep=pausing(stop))

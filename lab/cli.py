@@ -28,6 +28,7 @@ from lab import (
     outlook,
     preview,
     ready,
+    runfolder,
     runs,
     scenario,
     slots,
@@ -231,9 +232,9 @@ def build(names: tuple[str, ...]) -> None:
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def matrix_(folder: Path | None) -> None:
     """Show the matrix and the reasons of a run, by default the newest of ./runs; ends with the run's exit code."""
-    shown = runs.shown(folder or runs.newest())
+    shown = runfolder.shown(folder or runfolder.newest(ready.FOLDER))
     terminal.show(shown, screen.console())
-    sys.exit(matrix.exit_code(shown.cells, asked=shown.asked))
+    sys.exit(matrix.exit_code(shown.cells, asked=shown.asked, troubles=shown.troubles))
 
 
 @main.command("gc")

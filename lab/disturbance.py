@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 
 from lab.bed import Power
-from lab.check import Answer, Scope, Target, targets
+from lab.check import Answer, Scope, Target, asked, targets
 from lab.deadline import ticks_s
 from lab.model import CheckResult, Outcome, Site
 
@@ -73,10 +73,7 @@ def _why_not(one: Disturbance, scope: Scope, *, power: Power | None, green: bool
 
 def _result(one: Disturbance, target: Target, power: Power | None) -> CheckResult:
     began_s = ticks_s()
-    try:
-        answer = one.act(target, power)
-    except (RuntimeError, OSError, ValueError) as error:  # testinfra's words for: no SSH, no such program, an answer it cannot read
-        answer = Answer(ok=None, said=f"could not tell: {error}")
+    answer = asked(lambda target: one.act(target, power), target)
     return CheckResult(
         check=one.name,
         node=target.node.name,

@@ -6,7 +6,7 @@ One pod per member answers HTTP with its name, another asks from inside; Service
 import json
 from collections.abc import Mapping
 
-from lab.check import Said, Shared, Target
+from lab.check import Answer, Said, Shared, Target
 
 IMAGE = "localhost/spraylab/echo:2"
 NAMESPACE = "default"  # one of its own would take 6 s to go away, and it must be gone before the next stage
@@ -80,15 +80,16 @@ def _asked(target: Target, command: str, *args: str) -> str:
     return done.out
 
 
-def _make(target: Target) -> str:
+def _make(target: Target) -> Answer:
     done = target.kubectl("apply -f -", stdin=manifest(target.scope.on))
-    return "" if done.rc == 0 else done.text
+    return Answer(ok=done.rc == 0, said=done.text)
 
 
-def _remove(target: Target) -> None:
-    target.kubectl(
+def _remove(target: Target) -> Answer:
+    done = target.kubectl(
         "-n %s delete %s -l %s --cascade=foreground --timeout=%s", NAMESPACE, KINDS, LABEL, f"{GONE_LIMIT_S * target.site.pace:.0f}s"
     )
+    return Answer(ok=done.rc == 0, said=done.text or f"kubectl ended with {done.rc}")
 
 
 def _metadata(name: str) -> Mapping[str, object]:

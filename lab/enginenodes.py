@@ -1,8 +1,9 @@
 """What beds have in common whose nodes are an engine's containers: they share the host's kernel, and the engine knows what is theirs."""
 
 from collections.abc import Callable
+from functools import partial
 
-from lab import cachedir, memory, nodeimage
+from lab import cachedir, memory, nodeimage, undo
 from lab.engine import Engine
 from lab.errors import HostError
 from lab.host import facts
@@ -48,16 +49,12 @@ def memory_mib(engine: Engine, container: str) -> float:
 def remove(engine: Engine, mark: Mark) -> None:
     """Remove the containers and volumes that carry `mark`; what else the run has in other slots stays."""
     label = f"{OWNER}={mark.owner.run_id}"
-    for container in engine.containers(label):
-        if mark.is_on(container.labels):
-            engine.remove_container(container.name)
-    for volume in engine.volumes(label):
-        if mark.is_on(volume.labels):
-            engine.remove_volume(volume.name)
+    containers = [partial(engine.remove_container, one.name) for one in engine.containers(label) if mark.is_on(one.labels)]
+    volumes = [partial(engine.remove_volume, one.name) for one in engine.volumes(label) if mark.is_on(one.labels)]
+    undo.all_of(*containers, *volumes)
 
 
 def remove_network(engine: Engine, mark: Mark) -> None:
     """Remove the networks that carry `mark`, which nothing may stand in any more."""
-    for network in engine.networks(f"{OWNER}={mark.owner.run_id}"):
-        if mark.is_on(network.labels):
-            engine.remove_network(network.name)
+    there = engine.networks(f"{OWNER}={mark.owner.run_id}")
+    undo.all_of(*(partial(engine.remove_network, one.name) for one in there if mark.is_on(one.labels)))

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -44,11 +44,13 @@ class Journal:
         self._file: TextIO = self.path.open("a", buffering=1)
 
     def write(self, line: Line) -> None:
-        """Append `line`, secrets masked, and tell the listener."""
-        with self._lock:
-            if not self._file.closed:
-                self._file.write(json.dumps(_masked(asdict(line)), default=lambda one: mask(str(one))) + "\n")
-        self._tell(line)
+        """Append `line`, secrets masked, and tell the listener, who hears it also when it cannot be written. Raises OSError."""
+        try:
+            with self._lock:
+                if not self._file.closed:
+                    self._file.write(json.dumps(_masked(asdict(line)), default=lambda one: mask(str(one))) + "\n")
+        finally:
+            self._tell(line)
 
     def say(self, cell: str, said: str) -> None:
         """Write a sentence for whoever watches."""
@@ -69,7 +71,7 @@ class Journal:
 
     def close(self) -> None:
         """End the file; later lines are only told."""
-        with self._lock:
+        with self._lock, suppress(OSError):  # of a line that could not be written: whoever wrote it was told
             self._file.close()
 
 

@@ -7,10 +7,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from lab import undo
 from lab.command import run
 from lab.errors import BedError, HostError
 from lab.host import HOST, arguments, processes
@@ -134,14 +136,10 @@ class Libvirt:
 
     def remove_all(self, mark: Mark) -> None:
         """Remove the machines and networks that carry `mark`, and the disks named by it; harmless where there are none. Raises BedError."""
-        for machine in self.machines():
-            if mark.is_on(machine.labels):
-                self.remove_machine(machine)
-        for network in self.networks():
-            if mark.is_on(network.labels):
-                self.remove_network(network.name)
-        for disk in POOL_FOLDER.glob(f"{mark.name('')}*"):
-            disk.unlink(missing_ok=True)
+        machines = [partial(self.remove_machine, one) for one in self.machines() if mark.is_on(one.labels)]
+        networks = [partial(self.remove_network, one.name) for one in self.networks() if mark.is_on(one.labels)]
+        disks = [partial(disk.unlink, missing_ok=True) for disk in POOL_FOLDER.glob(f"{mark.name('')}*")]
+        undo.all_of(*machines, *networks, *disks)
 
     def memory_mib(self, name: str) -> float:
         """Memory of the host that a machine holds, in MiB; 0 when it is off."""

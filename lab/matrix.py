@@ -27,7 +27,8 @@ class CellResult:
     the first node to the verdict; `ports`: what the listeners sampled during kubeadm init say about ports 6443, 10257 and
     10259; `limits`: what the bed cannot show; `evidence`: folder below the run's; `known`: upstream threads of a cell
     that is known to be red by this finding; `predicted`: what the preflight said before; `judged_in`: the cell on whose nodes it was
-    judged, empty for its own; `host_load`: what the host lacked meanwhile, empty when nothing; `memory_mib`: node -> most it used."""
+    judged, empty for its own; `host_load`: what the host lacked meanwhile, empty when nothing; `memory_mib`: node -> most it used;
+    `variables`: name -> YAML value of what its mitigations changed."""
 
     id: str
     ref: str
@@ -54,6 +55,7 @@ class CellResult:
     judged_in: str = ""
     host_load: str = ""
     memory_mib: Mapping[str, float] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ class LeftOutCell:
 class Matrix:
     """All results of one run. `how`: what they share and in which order they came; `supply`: where what was installed came from and in
     which versions, as far as that was asked for; `host`: fact -> value, for who compares runs of two machines; `asked`: as of
-    `exit_code`."""
+    `exit_code`; `troubles`: what went wrong that is in no cell's result, such as nodes that could not be taken down."""
 
     lab_version: str
     run: str
@@ -125,6 +127,7 @@ class Matrix:
     how: str = ""
     supply: str = ""
     asked: Asked = "green"
+    troubles: tuple[str, ...] = ()
 
 
 def write(matrix: Matrix, folder: Path) -> Path:
@@ -153,11 +156,13 @@ def read(path: Path) -> Matrix:
         raise ScenarioError(f"{path} is not a matrix", str(error), fix) from error
 
 
-def exit_code(results: tuple[CellResult, ...], *, asked: Asked) -> int:
-    """0 when no cell is worse than asked for, else 1 FAIL, 2 UNKNOWN, 3 ERROR, of the worst.
+def exit_code(results: tuple[CellResult, ...], *, asked: Asked, troubles: tuple[str, ...] = ()) -> int:
+    """0 when no cell is worse than asked for, else 1 FAIL, 2 UNKNOWN, 3 ERROR, of the worst; 3 where the run had troubles.
 
     asked: `green` takes PASS, SKIP and cells known to be red for their finding; `verdicts` takes FAIL with a cause too.
     """
+    if troubles:
+        return EXIT[Outcome.ERROR]
     outcome = worst([result.verdict.outcome for result in results if not is_fine(result, asked=asked)] or [Outcome.PASS])
     return EXIT.get(outcome, 0) if results else EXIT[Outcome.UNKNOWN]
 

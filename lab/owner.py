@@ -80,8 +80,22 @@ def make_folder(kind: str, *, run_id: str = "") -> Path:
     """Make a folder under /run/spraylab that says whose it is; whoever asked for it removes it."""
     path = RUN_FOLDER / f"{kind}-{secrets.token_hex(4)}"
     path.mkdir(parents=True, mode=0o700)
-    (path / OWNER_FILE).write_text(json.dumps(asdict(this_process(run_id))))
+    _sign(path, run_id)
     return path
+
+
+@contextmanager
+def signed(path: Path, *, run_id: str) -> Iterator[None]:
+    """A block in which the folder `path` says that this process works in it."""
+    _sign(path, run_id)
+    try:
+        yield
+    finally:
+        (path / OWNER_FILE).unlink(missing_ok=True)
+
+
+def _sign(path: Path, run_id: str) -> None:
+    (path / OWNER_FILE).write_text(json.dumps(asdict(this_process(run_id))))
 
 
 @contextmanager
@@ -95,7 +109,7 @@ def folder(kind: str, *, run_id: str = "") -> Iterator[Path]:
 
 
 def of_folder(path: Path) -> Owner | None:
-    """Who owns a folder of `make_folder`; None when it does not tell (yet)."""
+    """Who owns a folder of `make_folder`, or works in one that is `signed`; None when it does not tell (yet)."""
     try:
         raw = json.loads((path / OWNER_FILE).read_text())
         return Owner(run_id=str(raw["run_id"]), pid=int(raw["pid"]), started=str(raw["started"]))

@@ -231,12 +231,16 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell a -k that fits none of the cells, where nothing else is to run either; below a list of ids alone, say which would not run."""
+    """Tell a -k that fits nothing, cells that could not be told apart and, below a list of ids alone, which would not run."""
     cells, option = session.config.stash[_CELLS], session.config.option
     if cells and option.keyword.strip() and not session.items and not session.testsfailed:
         raise pytest.UsageError(str(selection.nothing_fits(option.keyword, of=cells)))
+    try:
+        scenario.tell_apart(item.cell for item in session.items if isinstance(item, CellItem) and not item.skipped)
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from error
     left_out = [item for item in session.items if isinstance(item, CellItem) and item.skipped]
-    if session.config.option.collectonly and session.config.option.verbose < 0 and left_out:
+    if option.collectonly and option.verbose < 0 and left_out:
         reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
         reporter.write_line(f"\n{len(left_out)} of {len(session.items)} would not run:")
         for item in left_out:
@@ -268,7 +272,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     elif not items or not all(isinstance(item, CellItem) for item in items):
         return
     elif _SESSION in config.stash and exitstatus != pytest.ExitCode.INTERNAL_ERROR:
-        session.exitstatus = matrix.exit_code(config.stash[_SESSION].run.matrix.cells, asked=config.option.asked)
+        session.exitstatus = config.stash[_SESSION].run.exit_code(asked=config.option.asked)
     elif exitstatus == pytest.ExitCode.OK and not config.option.collectonly:
         config.stash[_LEFT_OUT] = {item.cell.id: item.skipped for item in items if isinstance(item, CellItem)}
         session.exitstatus = matrix.exit_code((), asked=config.option.asked)
@@ -286,7 +290,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print the matrix and the chain of every cell that is not green."""
     session = config.stash.get(_SESSION, None)
     terminalreporter.ensure_newline()
-    if session is None or not session.run.matrix.cells:
+    if session is None or not (session.run.matrix.cells or session.run.matrix.troubles):
         if left_out := config.stash.get(_LEFT_OUT, {}):
             planned.nothing(left_out, screen.console())
         return

@@ -28,8 +28,8 @@ from lab.errors import HostError, ScenarioError
 from lab.host import NodeNeeds
 from lab.model import Cell, Prediction, Site, Stage
 from lab.notation import resets, upgrades
-from lab.run import Keep
 from lab.schedule import Need
+from lab.shared import Keep
 from lab.supply import Supply, parse
 from lab.watch import Patience
 

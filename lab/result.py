@@ -15,7 +15,8 @@ CELLS = "cells"  # folder of a run, one folder per cell in it
 @dataclass(slots=True, kw_only=True)
 class Seen:
     """`course`: id of the longest cell; `node_s`: when the first node was asked for; `predicted`, `deviations`: by cell id;
-    `evidence`: the folder below CELLS that has the newest; `host_load`: what the host was short of during the last stage."""
+    `evidence`: the folder below CELLS that has that of the last stage, empty while there is none; `checks`, `host_load`: of the last
+    stage too."""
 
     course: str
     began_s: float
@@ -35,7 +36,7 @@ class Seen:
 
 def of(cell: Cell, judged: Verdict, seen: Seen, *, because: str) -> CellResult:
     """The result of `cell`, judged now. because: why its scenario has it."""
-    folder = seen.evidence or cell.id
+    folder = seen.evidence or seen.course
     now = ticks_s()
     return CellResult(
         id=cell.id,
@@ -62,4 +63,5 @@ def of(cell: Cell, judged: Verdict, seen: Seen, *, because: str) -> CellResult:
         judged_in=seen.course if cell.id != seen.course else "",
         host_load=seen.host_load,
         memory_mib=dict(seen.memory_mib),
+        variables=dict(cell.variables),
     )

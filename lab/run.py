@@ -5,18 +5,15 @@ that verdict is a cell's where one ends there, and what has to be green before t
 """
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import Literal
 
 from lab import (
     artifacts,
     bed,
-    checkout,
     checkround,
     component,
     course,
@@ -39,88 +36,63 @@ from lab import verdict as verdicts
 from lab.artifacts import Artifacts
 from lab.course import Course
 from lab.deadline import now_s, ticks_s
-from lab.engine import Engine
 from lab.errors import LabError, ScenarioError
-from lab.hostload import HostLoad
-from lab.journal import JUDGED, Journal, Line
+from lab.journal import JUDGED, Line
 from lab.matrix import GREEN, CellResult
 from lab.model import Cell, CheckResult, Outcome, Site, Stage, Verdict
 from lab.notation import upgrades
-from lab.over import Over
-from lab.result import CELLS, Seen
+from lab.result import Seen
+from lab.shared import Lab
 from lab.stagerun import Installer, Reporter, run_stage
-from lab.supply import Supply
-from lab.watch import Patience
 
-Keep = Literal["never", "failure", "always"]
 TRACE = "error.txt"  # of a cell in which the lab itself failed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lab:
-    """What the courses of one run share. `folder`: runs/<time>; `kubespray`: path or URL of its repository; `slot`: None takes a free one;
-    `supply`: where what is installed comes from; `building`: held while components are built, so that two courses do not wait on the
-    same compiler unseen."""
-
-    run_id: str
-    folder: Path
-    journal: Journal
-    engine: Engine | None  # None where no cell's bed has its nodes from one
-    load: HostLoad
-    over: Over = field(default_factory=Over)
-    building: Lock = field(default_factory=Lock)
-    patience: Patience = "early"
-    keep: Keep = "never"
-    kubespray: str = checkout.PUBLIC
-    slot: int | None = None
-    supply: Supply = field(default_factory=Supply)
-    because: Mapping[str, str] = field(default_factory=dict)
-
-    def reporter(self, of: Course) -> Reporter:
-        """Who writes down what the nodes of a course do."""
-        return Reporter(journal=self.journal, course=of.longest.id)
-
-    def folder_of(self, cell: str) -> Path:
-        """The folder of a cell; made."""
-        made = self.folder / CELLS / cell
-        made.mkdir(parents=True, exist_ok=True)
-        return made
+UNWRITTEN = "the journal cannot be written"
 
 
 def run_course(of: Course, lab: Lab, *, done: Callable[[CellResult], None]) -> None:
     """Run `of` on nodes of its own; `done` is told the result of each of its cells as soon as there is one.
 
-    A broken lab is a result too: ERROR, with what, why and fix, for every cell that has none yet. Raises KeyboardInterrupt when the
-    end of the run was asked for.
+    A broken lab is a result too: ERROR, with what, why and fix, for every cell that has none yet; what breaks once all have one is a
+    trouble of the run. Raises KeyboardInterrupt when the end of the run was asked for.
     """
     seen = Seen(course=of.longest.id, began_s=ticks_s(), started_at_s=now_s())
     left = {cell.id: cell for cell in of.cells}
-    lab.reporter(of).write("cell", at_s=seen.started_at_s, more={"cells": list(left)})
 
     def tell(cell: Cell, judged: Verdict) -> None:
         made = result.of(left.pop(cell.id), judged, seen, because=lab.because.get(cell.id, ""))
-        lab.journal.write(
-            Line(at_s=now_s(), kind="verdict", cell=cell.id, name=judged.outcome.name, said=judged.summary, duration_s=made.duration_s)
-        )
-        done(made)
+        try:
+            lab.journal.write(
+                Line(at_s=now_s(), kind="verdict", cell=cell.id, name=judged.outcome.name, said=judged.summary, duration_s=made.duration_s)
+            )
+        finally:
+            done(made)  # whatever becomes of the journal: somebody waits for it
 
-    broken: Verdict | None
+    broken: Verdict | None = None
     try:
+        lab.reporter(of).write("cell", at_s=seen.started_at_s, more={"cells": list(left)})
         _run_on_nodes(of, lab, seen, tell=tell)
-    except LabError as error:
-        what, why, fix = error.args
-        broken = Verdict(outcome=Outcome.ERROR, summary=f"{what}: {why}", ended=f"what to do: {fix}")
     except Exception as error:  # noqa: BLE001 - a fault of the lab must cost one course, not the results of the others
-        seen.evidence = of.longest.id
-        (lab.folder_of(of.longest.id) / TRACE).write_text(traceback.format_exc())
-        what = f"the lab itself failed: {type(error).__name__}: {error}"
-        broken = Verdict(outcome=Outcome.ERROR, summary=what, ended="what to do: report it", look_at=(TRACE,))
-    else:
-        broken = None
+        broken = _broken(error, of, lab, seen)
     if broken is not None:
+        if not left:
+            lab.trouble(f"{of.longest.id}: {broken.summary}; {broken.ended}", cell=of.longest.id)
         for cell in tuple(left.values()):
-            tell(cell, broken)
-    lab.reporter(of).write("over")
+            with lab.beside(UNWRITTEN):
+                tell(cell, broken)
+    with lab.beside(UNWRITTEN):
+        lab.reporter(of).write("over")
+
+
+def _broken(error: Exception, of: Course, lab: Lab, seen: Seen) -> Verdict:
+    """The verdict on cells that have none, once `error` ended their course."""
+    if isinstance(error, LabError):
+        what, why, fix = error.args
+        return Verdict(outcome=Outcome.ERROR, summary=f"{what}: {why}", ended=f"what to do: {fix}")
+    seen.evidence = of.longest.id
+    with lab.beside(f"{TRACE} cannot be written"):
+        (lab.folder_of(of.longest.id) / TRACE).write_text("".join(traceback.format_exception(error)))
+    what = f"the lab itself failed: {type(error).__name__}: {error}"
+    return Verdict(outcome=Outcome.ERROR, summary=what, ended="what to do: report it", look_at=(TRACE,))
 
 
 def _run_on_nodes(of: Course, lab: Lab, seen: Seen, *, tell: Callable[[Cell, Verdict], None]) -> None:
@@ -162,12 +134,12 @@ def _judged(of: Course, stage: Stage, lab: Lab, seen: Seen, *, site: Site, nodes
     ends = of.judged_at(stage.index + 1)
     tell, began_s, began_at_s = lab.reporter(of), ticks_s(), now_s()
     stage_folder = lab.folder_of(of.longest.id) / f"stage-{stage.index}"
+    seen.checks, seen.evidence, seen.host_load = (), "", ""  # of the stage before: if this one breaks, they say nothing of it
     with lab.over.bound() as stop:
         run, story = run_stage(stage, site=site, by=by, folder=stage_folder, patience=lab.patience, tell=tell, stop=stop)
     lab.over.check()
     seen.stages.append(run)
     seen.stories.append(story)
-    seen.checks = ()
     if run.rc == 0:
         with lab.journal.step(of.longest.id, "checks"):
             seen.checks = checkround.run_all(
@@ -256,17 +228,17 @@ def _nodes(of: Course, stage: Stage, lab: Lab, *, folder: Path, brought: Artifac
         with lab.journal.step(cell.id, "nodes"):
             site = made.up()
         yield site, made
-    except LabError:
-        seen.red = True
+    except KeyboardInterrupt:
+        seen.red, interrupted = False, True  # it asks for an end, not for nodes to look at
         raise
     except BaseException:
-        seen.red, interrupted = False, True  # Ctrl-C asks for an end, not for nodes to look at
+        seen.red = True
         raise
     finally:
         if (lab.keep == "always" and not interrupted) or (lab.keep == "failure" and seen.red):
             tell.say(f"nodes kept: `spraylab shell {cell.id} cp1` opens one, `spraylab gc --yes` removes them")
         else:
-            with lab.journal.step(cell.id, "clean-up"):
+            with lab.beside("nodes were not taken down", cell=cell.id), lab.journal.step(cell.id, "clean-up"):
                 made.down()
 
 

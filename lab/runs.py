@@ -1,11 +1,10 @@
 """One run of many cells: what must be there before it begins, what its courses share, and its reports, rewritten after each cell."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,20 +19,24 @@ from lab import (
     journal,
     matrix,
     resume,
+    runfolder,
 )
 from lab.course import Course, courses, in_words
 from lab.deadline import minutes, now_s
 from lab.engine import Engine, connect
-from lab.errors import HostError, ScenarioError
+from lab.errors import LabError
 from lab.estimate import Expected, Forecast
 from lab.hostload import HostLoad, Load
 from lab.journal import JUDGED, Journal, Line
 from lab.matrix import CellResult, LeftOutCell, Matrix
 from lab.model import Cell
-from lab.ready import FOLDER, Options, capacity
+from lab.owner import signed
+from lab.ready import Options, capacity
 from lab.reports import html, junit, markdown
-from lab.run import Lab, run_course
+from lab.resume import Earlier
+from lab.run import run_course
 from lab.schedule import Job, Schedule
+from lab.shared import Lab
 
 REPORTS = (matrix.write, markdown.write, junit.write)  # after each cell
 PAGE_EACH_CELLS = 300  # with more the page, which takes seconds then, is written at the end alone
@@ -58,16 +61,18 @@ class Run:
         self, lab: Lab, asked: Asked, *, empty: Matrix, kept: Sequence[CellResult], of: Sequence[Course], forecast: Forecast
     ) -> None:
         self.lab, self.courses, self._forecast = lab, tuple(of), forecast
-        self.matrix = replace(empty, cells=tuple(kept))
         self._asked, self._lock = asked, Lock()
+        self._cells = {cell.id: cell for cell in asked.cells}
         self._place = {cell.id: number for number, cell in enumerate(asked.cells)}
+        kept = tuple(map(self._with_known, kept))
+        self.matrix = replace(empty, cells=kept)
         self._results: dict[str, Future[CellResult]] = {cell.id: Future() for cell in asked.cells}
         for one in kept:
             if one.id in self._results:
                 self._results[one.id].set_result(one)
 
     def result(self, cell: Cell) -> CellResult:
-        """The result of `cell`, once there is one. Raises KeyboardInterrupt when the run ends without it."""
+        """The result of `cell`, once there is one. Raises KeyboardInterrupt when the run ends without it, LabError when its course does."""
         return self._results[cell.id].result()
 
     def jobs(self) -> tuple[Job, ...]:
@@ -77,10 +82,15 @@ class Run:
 
     def give_up(self) -> None:
         """Tell whoever waits for a result that none will come."""
+        self._give_up(self._results, KeyboardInterrupt())
+
+    def _give_up(self, cells: Iterable[str], why: BaseException) -> bool:
+        """Whether some of `cells` had no result; whoever waits for one of those is told `why`."""
         with self._lock:
-            for future in self._results.values():
-                if not future.done():
-                    future.set_exception(KeyboardInterrupt())
+            missing = [future for future in (self._results[cell] for cell in cells) if not future.done()]
+            for future in missing:
+                future.set_exception(why)
+        return bool(missing)
 
     def _work(self, of: Course) -> None:
         self._forecast.begins(of)
@@ -91,6 +101,10 @@ class Run:
             raise
         finally:
             self._forecast.ended(of)
+            ended = f"{of.longest.id} ended without a result"
+            why = LabError(ended, "the lab failed where it must not", "report it with the run's folder")
+            if self._give_up((cell.id for cell in of.cells), why):
+                self.lab.trouble(ended, cell=of.longest.id)
 
     def left(self) -> Expected:
         """How long the rest of the run will take."""
@@ -98,16 +112,38 @@ class Run:
 
     def _done(self, made: CellResult) -> None:
         with self._lock:
-            cell = next(one for one in self._asked.cells if one.id == made.id)
-            made = replace(made, known=self._asked.known(cell, made.verdict.cause))
+            made = self._with_known(made)
             others = (one for one in self.matrix.cells if one.id != made.id)
             cells = sorted((*others, made), key=lambda one: self._place.get(one.id, len(self._place)))
             self.matrix = replace(self.matrix, cells=tuple(cells))
-            page = (html.write,) if len(self._asked.cells) <= PAGE_EACH_CELLS else ()
-            for write in (*REPORTS, *page):
+            try:
+                self._write(page=len(self._asked.cells) <= PAGE_EACH_CELLS)
+            finally:  # somebody waits for it, whatever becomes of the reports
+                if not self._results[made.id].done():
+                    self._results[made.id].set_result(made)
+
+    def _with_known(self, made: CellResult) -> CellResult:
+        """`made`, and what its scenario says today of its being red; as it is where the scenario was not asked for."""
+        cell = self._cells.get(made.id)
+        return replace(made, known=self._asked.known(cell, made.verdict.cause)) if cell else made
+
+    def _write(self, *, page: bool) -> None:
+        """Every report, with the page or without; one that cannot be written is a trouble of the run. Where no cell has a result there is
+        the page alone: nobody could go on with such a run."""
+        self.matrix = replace(self.matrix, troubles=self.lab.troubles)
+        for write in (*(REPORTS if self.matrix.cells else ()), *((html.write,) if page else ())):
+            with self.lab.beside("a report cannot be written"):
                 write(self.matrix, self.lab.folder)
-            if not self._results[made.id].done():
-                self._results[made.id].set_result(made)
+
+    def close(self) -> None:
+        """Write all reports as they are in the end: what went wrong after the last result stands in them too."""
+        with self._lock:
+            self._write(page=True)
+            self.matrix = replace(self.matrix, troubles=self.lab.troubles)
+
+    def exit_code(self, *, asked: matrix.Asked) -> int:
+        """As matrix.exit_code has it, of the cells that this run was asked for."""
+        return matrix.exit_code(tuple(one for one in self.matrix.cells if one.id in self._place), asked=asked, troubles=self.lab.troubles)
 
 
 @contextmanager
@@ -116,19 +152,19 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
 
     Raises HostError when there is no engine, ScenarioError when there is no run to go on with; then nothing was made.
     """
-    began_s, earlier = now_s(), None
-    if options.going_on or options.failed:
-        refs = {cell.id: cell.ref.label for cell in asked.cells}
-        earlier = resume.find(
-            options.runs, scenarios=asked.scenarios, patience=options.patience, failed=options.failed, refs=refs, supply=str(options.supply)
-        )
+    began_s, earlier = now_s(), _earlier(options, asked, tell)
     kept = earlier.kept if earlier else ()
     left = [cell for cell in asked.cells if cell.id not in {one.id for one in kept}]
     of = list(courses(left, reuse=options.reuse))
     if options.seed is not None:
         random.Random(options.seed).shuffle(of)  # noqa: S311 - an order, not a secret
-    with _engine(options, left) as engine, ExitStack() as stack:
-        folder = earlier.folder if earlier else _folder(options.runs.absolute(), began_s)
+    with ExitStack() as stack:
+        if earlier:  # signed at once: another run may be about to go on with it too
+            stack.enter_context(signed(earlier.folder, run_id=runfolder.run_id(earlier.folder)))
+        engine = stack.enter_context(_engine(options, left))
+        folder = earlier.folder if earlier else runfolder.make(options.runs.absolute(), began_s)
+        if not earlier:
+            stack.enter_context(signed(folder, run_id=runfolder.run_id(folder)))
         for cell in left:
             resume.set_aside(folder, cell.id)
         forecast = Forecast(of, list(journal.of_runs(options.runs, kinds=(JUDGED,))), capacity=capacity(), limit=options.limit)
@@ -144,11 +180,25 @@ def opened(options: Options, asked: Asked, *, tell: Callable[[Line], None]) -> I
         empty = _empty(options, asked, folder.name, engine=engine, began_s=began_s)
         run = Run(lab, asked, empty=empty, kept=kept, of=of, forecast=forecast)
         if kept:
-            written.write(Line(at_s=now_s(), kind="resumed", more={"cells": len(kept)}))
+            written.write(Line(at_s=now_s(), kind="resumed", more={"cells": len(asked.cells) - len(left)}))
         stack.callback(run.give_up)
-        stack.callback(lambda: html.write(run.matrix, folder))
+        stack.callback(run.close)
         stack.enter_context(Schedule(run.jobs(), capacity=forecast.capacity, over=lab.over, limit=options.limit))
         yield run
+
+
+def _earlier(options: Options, asked: Asked, tell: Callable[[Line], None]) -> Earlier | None:
+    if not (options.going_on or options.failed):
+        return None
+    return resume.find(
+        options.runs,
+        scenarios=asked.scenarios,
+        patience=options.patience,
+        failed=options.failed,
+        cells=asked.cells,
+        supply=str(options.supply),
+        say=lambda said: tell(Line(at_s=now_s(), kind="said", said=said)),
+    )
 
 
 @contextmanager
@@ -186,7 +236,7 @@ def _empty(options: Options, asked: Asked, name: str, *, engine: Engine | None, 
 
 def _lab(options: Options, folder: Path, written: Journal, *, engine: Engine | None, load: HostLoad, because: Mapping[str, str]) -> Lab:
     return Lab(
-        run_id=f"{folder.name}-{cachedir.digest([str(folder)])[:6]}",
+        run_id=runfolder.run_id(folder),
         folder=folder,
         journal=written,
         engine=engine,
@@ -210,51 +260,12 @@ def announced(run: Run, asked: Asked, options: Options) -> str:
     return f"{in_words(run.courses, aside=before)}{seed}; about {minutes(left.seconds)}, {how_sure}"
 
 
-def shown(folder: Path) -> Matrix:
-    """The matrix of the run in `folder`, or of the file of that name. Raises ScenarioError when there is none."""
-    written = folder / journal.FILE
-    if _there(written) and not _there(folder / matrix.FILE):
-        begun = sorted(folder.glob("cells/*"))
-        left = f"cells/ has what there is of {', '.join(path.name for path in begun)}" if begun else "no cell had begun"
-        why = f"it ended before that; {left}, and {written} says how far it came"
-        raise ScenarioError(f"no cell of the run {folder.name} got its verdict", why, "run it again, to the end")
-    return matrix.read(folder)
-
-
-def _there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that is too long, a folder that this user may not look into
-        return False
-
-
-def newest(runs: Path = FOLDER) -> Path:
-    """The folder of the newest run that has a matrix; ScenarioError when there is none."""
-    if not (found := sorted(runs.glob(f"*/{matrix.FILE}"))):
-        raise ScenarioError("no run to show", f"{runs.absolute()} has none", "run one: spraylab repro kubespray-11338")
-    return found[-1].parent
-
-
 def lab_version() -> str:
     """The version of the installed lab."""
     try:
         return version("spraylab")
     except PackageNotFoundError:
         return "not installed"
-
-
-def _folder(runs: Path, began_s: float) -> Path:
-    """A new folder, named by the time; a second run of the same second gets a later name."""
-    for number in range(100):
-        name = datetime.fromtimestamp(began_s, UTC).strftime("%Y%m%d-%H%M%S") + (f"-{number}" if number else "")
-        try:
-            (runs / name).mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise HostError(f"cannot make a folder for the run in {runs}", str(error), "run it in a folder you may write") from error
-        return runs / name
-    raise HostError(f"cannot make a folder for the run in {runs}", "a hundred runs began in this second", "try again")
 
 
 def _host(engine: Engine | None) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Reads a scenario file into cells, each left-out cell with its reason. Pure but for the reading of the file."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
@@ -125,6 +125,24 @@ def chosen(read: Scenario, expression: str, *, file: Path) -> Scenario:
     if not cells and not left_out:
         raise selection.nothing_fits(expression, of=every)
     return replace(read, cells=cells, left_out=left_out)
+
+
+def tell_apart(cells: Iterable[Cell]) -> None:
+    """Raise ScenarioError where one id stands for cells that differ: results and folders are found by it. Cells of several scenarios can,
+    whose mitigations have one name."""
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        other = first.setdefault(cell.id, cell)
+        if other != cell:
+            differ = [one.name for one in fields(Cell) if getattr(cell, one.name) != getattr(other, one.name)]
+            why = "; ".join(f"{name}: {_said(other, name)} and {_said(cell, name)}" for name in differ)
+            fix = "run their scenarios one by one, or give one of the mitigations another name"
+            raise ScenarioError(f"{cell.id} stands for cells that differ", why, fix)
+
+
+def _said(cell: Cell, field: str) -> str:
+    """A field of `cell`; variables as people write them."""
+    return ", ".join(map(": ".join, cell.variables)) or "none" if field == "variables" else str(getattr(cell, field))
 
 
 def _instead(block: BlockSchema, schema: ScenarioSchema, instead: Mapping[str, tuple[str, ...]]) -> dict[str, None]:

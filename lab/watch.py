@@ -19,7 +19,7 @@ from lab.signature import Context, Signature, match
 
 EVERY_S = 2.0  # between two samples while kubeadm init runs; one costs the node about a second of one core
 CALM_S = 8.0  # between two samples while it does not: then nothing is stopped, and the host has better things to do
-JOIN_S = 60.0  # a sample that was begun is waited for; its own limits are shorter
+JOIN_S = 60.0  # until what is asked of one node has ended, which takes 28 s at most; further nodes are not asked any more
 INIT_ENDED = frozenset({"ok", "changed", "failed", "skipped", "unreachable"})
 SUSPECT = "kube-vip"
 Patience = Literal["early", "full"]
@@ -101,7 +101,7 @@ class Watch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
         if self._thread is not None:
-            self._thread.join(timeout=JOIN_S)
+            self._thread.join(timeout=JOIN_S * self.site.pace)
 
     def heard(self, event: TaskEvent) -> None:
         """Take note of an event of the installer; from any thread."""
@@ -114,10 +114,14 @@ class Watch:
             self._in_init -= {event.node}
 
     def look(self) -> None:
-        """Take one sample, write it, and ask to stop when it is time to."""
+        """Take one sample, write it, and ask to stop when it is time to. One in which the stage ends is left: half of it proves little."""
         began_s, in_init, after_init = self.clock(), bool(self._in_init), self._init_began_s is not None
+        facts: tuple[Fact, ...] = ()
         try:
-            facts = tuple(fact for node in self.site.control_planes for fact in self.sample(node))
+            for node in self.site.control_planes:
+                if self._over.is_set():
+                    return
+                facts += tuple(self.sample(node))
         except LabError as error:
             self._missed.append(str(error))
             self._since_s = {}

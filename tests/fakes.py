@@ -1,13 +1,16 @@
 """What tests of several modules put in place of the real thing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
+from lab.container import NodeSpec, Thing
 from lab.deadline import until
+from lab.engine import Engine
+from lab.errors import BedError
 from lab.host import started
 
 SILENT = "echo $$ >{folder}/pid.part && mv {folder}/pid.part {folder}/pid; exec sleep 300"  # of a program that says nothing and stays
@@ -44,3 +47,34 @@ def set_once_there(path: Path, event: Event) -> Iterator[None]:
     finally:
         over.set()
         waiting.join()
+
+
+class StubbornEngine(Engine):
+    """An engine that starts no node, and of what it has for whoever made its network cannot remove the first; `removed`: the rest."""
+
+    def __init__(self) -> None:
+        super().__init__("podman", None)
+        self.labels: Mapping[str, str] = {}
+        self.removed: list[str] = []
+
+    def make_network(self, name: str, *, subnet: str, gateway: str, labels: Mapping[str, str], internal: bool = True) -> None:
+        self.labels = labels
+
+    def start_node(self, spec: NodeSpec) -> None:
+        raise BedError("no node starts", "the test says so", "none")
+
+    def containers(self, label: str) -> tuple[Thing, ...]:
+        return tuple(Thing(kind="container", name=name, labels=self.labels) for name in ("stuck", "other"))
+
+    def volumes(self, label: str = "") -> tuple[Thing, ...]:
+        return (Thing(kind="volume", name="volume", labels=self.labels),)
+
+    def networks(self, label: str = "") -> tuple[Thing, ...]:
+        return (Thing(kind="network", name="network", labels=self.labels),) if self.labels else ()
+
+    def remove_container(self, name: str) -> None:
+        if name == "stuck":
+            raise BedError(f"{name} stays", "timeout", "none")
+        self.removed.append(name)
+
+    remove_volume = remove_network = remove_container

@@ -7,7 +7,7 @@ import pytest
 
 from lab import access, owner
 from lab.command import run
-from lab.errors import HostError
+from lab.errors import BedError, HostError
 from lab.owner import of_folder
 from tests import made
 from tests.fakes import SILENT, gone, program, set_once_there
@@ -41,10 +41,18 @@ def test_what_is_closed_leaves_no_key(tmp_path: Path) -> None:
     made_.close()  # harmless
 
 
-def test_without_a_program_for_keys_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_program_for_keys_it_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="cannot start 'ssh-keygen'"):
         access.make(made.site(tmp_path).nodes, folder=tmp_path / "one", run_id="r1")
+    assert list((tmp_path / "r").iterdir()) == []
+
+
+def test_a_key_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "ssh-keygen", "echo no room >&2; exit 1", monkeypatch)
+    with pytest.raises(BedError, match=r"ssh-keygen made no key\n.*no room"):
+        access.make(made.site(tmp_path).nodes, folder=tmp_path / "one", run_id="r1")
+    assert list((tmp_path / "r").iterdir()) == []
 
 
 def test_a_node_is_waited_for_no_longer_than_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

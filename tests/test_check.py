@@ -1,122 +1,16 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
 from lab import check
-from lab.check import BETWEEN_S, Answer, Check, Scope, Shared, Target, everything
-from lab.errors import CheckError
-from lab.model import CheckResult, Outcome
+from lab.check import Answer, Scope, Target
 from tests import made
 from tests.checks.nodes import Nodes
-from tests.fakes import SILENT, gone, program, set_once_there
-
-
-def looks(tmp_path: Path, look: Callable[[Target], Answer], *, lacks: str = "", settle_s: float = 0.0) -> CheckResult:
-    """The result of one check on the control plane, without waiting."""
-    one = Check(name="one", on="control-plane", lacks=lambda _: lacks, look=look)
-    (result,) = round_of(tmp_path, one, settle_s=settle_s)
-    return result
-
-
-def round_of(
-    tmp_path: Path, *checks: Check, settle_s: float = 0.0, sleep: Callable[[float], None] = lambda _: None
-) -> tuple[CheckResult, ...]:
-    """One round of `checks` on nodes with kube-vip; what is told on the way is what comes back."""
-    told: list[CheckResult] = []
-    results = check.run_all(SCOPE, made.site(tmp_path), on_result=told.append, checks=checks, settle_s=settle_s, sleep=sleep)
-    assert sorted(told, key=results.index) == list(results)
-    return results
-
-
-def says(*answers: Answer) -> Callable[[Target], Answer]:
-    left: Iterator[Answer] = iter(answers)
-    return lambda _: next(left)
-
 
 SCOPE = Scope(cell=made.cell(), on=("kube-vip",))
-GOOD, BAD, UNSURE = Answer(ok=True, said="yes"), Answer(ok=False, said="no"), Answer(ok=None, said="who knows")
-
-
-@pytest.mark.parametrize(
-    ("answers", "outcome"),
-    [
-        ((GOOD, GOOD), Outcome.PASS),
-        ((GOOD, BAD), Outcome.FAIL),
-        ((BAD, GOOD), Outcome.FAIL),
-        ((GOOD, UNSURE), Outcome.UNKNOWN),
-        ((UNSURE, GOOD), Outcome.UNKNOWN),
-        ((UNSURE, UNSURE), Outcome.UNKNOWN),
-        ((UNSURE, BAD), Outcome.FAIL),
-    ],
-)
-def test_what_holds_must_hold_at_both_looks(tmp_path: Path, answers: tuple[Answer, Answer], outcome: Outcome) -> None:
-    assert looks(tmp_path, says(*answers)).outcome is outcome
-
-
-def test_both_looks_are_told_where_they_differ(tmp_path: Path) -> None:
-    assert looks(tmp_path, says(GOOD, BAD)).said == "yes; 5 s later: no"
-
-
-def test_what_changed_between_two_good_looks_is_a_failure(tmp_path: Path) -> None:
-    result = looks(tmp_path, says(Answer(ok=True, said="on cp1", state="cp1"), Answer(ok=True, said="on cp2", state="cp2")))
-    assert result.outcome is Outcome.FAIL
-    assert "changed between two looks: cp1 -> cp2" in result.said
-
-
-def test_the_first_look_gives_a_cluster_time_to_settle(tmp_path: Path) -> None:
-    result = looks(tmp_path, says(BAD, GOOD, GOOD), settle_s=30)
-    assert result.outcome is Outcome.PASS
-    assert "(true after 1 s)" in result.said
-    ((name, seconds),) = result.measured
-    assert name == "true after s"
-    assert seconds > 0
-
-
-def test_a_check_is_given_its_own_time_to_settle_and_no_more(tmp_path: Path) -> None:
-    one = Check(name="one", on="client", lacks=lambda _: "", look=says(BAD, BAD), settle_s=0)
-    (result,) = round_of(tmp_path, one, settle_s=90)
-    assert result.outcome is Outcome.FAIL
-
-
-def test_while_one_check_waits_for_its_second_look_the_others_look(tmp_path: Path) -> None:
-    asked: list[str] = []
-    slept: list[float] = []
-
-    def one(name: str, *, apart_s: float = BETWEEN_S, uses: Shared | None = None) -> Check:
-        def look(_: Target) -> Answer:
-            asked.append(name)
-            return GOOD
-
-        return Check(name=name, on="client", lacks=lambda _: "", look=look, apart_s=apart_s, uses=uses)
-
-    there = Shared(make=lambda _: "", remove=lambda _: asked.append("removed"))
-    checks = (one("steady", apart_s=30, uses=there), one("service", uses=there), one("quick"))
-    results = round_of(tmp_path, *checks, sleep=slept.append)
-    assert asked == ["quick", "steady", "service", "service", "quick", "steady", "removed"]
-    assert [result.check for result in results] == ["steady", "service", "quick"]
-    assert max(slept) > BETWEEN_S
-
-
-def test_what_checks_share_is_made_once_before_and_removed_also_when_a_check_is_wrong(tmp_path: Path) -> None:
-    asked: list[str] = []
-    there = Shared(make=lambda _: asked.append("made") or "", remove=lambda _: asked.append("removed"))  # type: ignore[func-returns-value]
-
-    def wrong(_: Target) -> Answer:
-        asked.append("looked")
-        raise LookupError
-
-    checks = tuple(Check(name=name, on="client", lacks=lambda _: "", look=wrong, uses=there) for name in ("one", "two"))
-    with pytest.raises(CheckError):
-        round_of(tmp_path, *checks)
-    assert asked == ["made", "looked", "removed"]
-
-
-def test_what_a_look_measured_stands_in_the_result(tmp_path: Path) -> None:
-    answer = Answer(ok=True, said="there", measured=(("address after s", 2.1),))
-    assert looks(tmp_path, says(answer, answer)).measured == (("address after s", 2.1),)
 
 
 def test_kubectl_asks_the_first_control_plane_and_quotes_what_it_sends(tmp_path: Path) -> None:
@@ -130,46 +24,6 @@ def test_kubectl_asks_the_first_control_plane_and_quotes_what_it_sends(tmp_path:
     assert """printf %s '{'"'"'a'"'"': 1}' | kubectl""" in nodes.asked[1]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("ssh ended with 255"), OSError("gone"), ValueError("no JSON")])
-def test_a_node_that_does_not_answer_is_unknown(tmp_path: Path, error: Exception) -> None:
-    def look(_: Target) -> Answer:
-        raise error
-
-    result = looks(tmp_path, look)
-    assert result.outcome is Outcome.UNKNOWN
-    assert str(error) in result.said
-
-
-def test_a_check_that_is_wrong_is_no_verdict_on_the_product(tmp_path: Path) -> None:
-    with pytest.raises(CheckError, match="check 'one' is wrong"):
-        looks(tmp_path, lambda _: {}["none"])  # type: ignore[index]
-
-
-def test_where_a_cluster_is_gone_only_what_looks_for_that_is_asked_and_the_other_way_round(tmp_path: Path) -> None:
-    checks = everything()
-    assert {one.cluster for one in checks} == {True, False}
-    for cluster in (True, False):
-        scope = Scope(cell=made.cell(), on=(), cluster=cluster)
-        told = check.run_all(
-            scope, made.site(tmp_path), on_result=lambda _: None, checks=tuple(map(blind, checks)), settle_s=0, sleep=lambda _: None
-        )
-        assert {one.check for one in told} == {one.name for one in checks if one.cluster is cluster}
-
-
-def blind(one: Check) -> Check:
-    """The check, which does not look."""
-    return replace(one, lacks=lambda _: "it does not look")
-
-
-def test_on_slow_nodes_the_two_looks_are_as_much_further_apart(tmp_path: Path) -> None:
-    slept: list[float] = []
-    one = Check(name="one", on="client", lacks=lambda _: "", look=says(GOOD, BAD))
-    slow = replace(made.site(tmp_path), pace=6.0)
-    (result,) = check.run_all(SCOPE, slow, on_result=lambda _: None, checks=(one,), settle_s=0, sleep=slept.append)
-    assert BETWEEN_S < max(slept) <= 6 * BETWEEN_S
-    assert "30 s later" in result.said
-
-
 def test_on_slow_nodes_an_answer_may_take_as_much_longer(tmp_path: Path) -> None:
     nodes = Nodes({"kubectl": (0, ""), "curl": (0, "ok")})
     for pace in (1.0, 6.0):
@@ -179,61 +33,6 @@ def test_on_slow_nodes_an_answer_may_take_as_much_longer(tmp_path: Path) -> None
         target.get("https://10.231.0.100/")
     assert ["--request-timeout 10s" in nodes.asked[0], "--request-timeout 60s" in nodes.asked[2]] == [True, True]
     assert ["--max-time 5 " in nodes.asked[1], "--max-time 30 " in nodes.asked[3]] == [True, True]
-
-
-def interrupted(folder: Path, one: Check, stop: Event) -> list[CheckResult]:
-    """What a round of one check had told when the end of the run broke it off."""
-    told: list[CheckResult] = []
-    with pytest.raises(KeyboardInterrupt):
-        check.run_all(SCOPE, made.site(folder), on_result=told.append, checks=(one,), settle_s=3600, stop=stop)
-    return told
-
-
-@pytest.mark.parametrize("answer", [BAD, GOOD], ids=["while it settles", "between its looks"])
-def test_the_end_of_the_run_ends_a_wait_of_a_check(tmp_path: Path, answer: Answer) -> None:
-    stop, looked = Event(), list[str]()
-
-    def look(_: Target) -> Answer:
-        looked.append("once")
-        stop.set()
-        return answer
-
-    one = Check(name="one", on="client", lacks=lambda _: "", look=look, apart_s=3600, settle_s=3600)
-    assert interrupted(tmp_path, one, stop) == []
-    assert looked == ["once"]
-
-
-def test_the_end_of_the_run_ends_what_a_check_waits_for_on_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path, "ssh", SILENT, monkeypatch)
-    stop = Event()
-    one = Check(name="one", on="client", lacks=lambda _: "", look=lambda target: target.livez("10.231.0.100"))
-    with set_once_there(tmp_path / "pid", stop):
-        assert interrupted(tmp_path, one, stop) == []
-    assert gone(tmp_path)
-
-
-def test_the_end_of_the_run_ends_the_wait_for_what_checks_share(tmp_path: Path) -> None:
-    stop = Event()
-
-    def make(_: Target) -> str:
-        stop.set()
-        return "not yet"
-
-    there = Shared(make=make, remove=lambda _: None)
-    one = Check(name="one", on="client", lacks=lambda _: "", look=lambda _: pytest.fail("it looked"), uses=there)
-    assert interrupted(tmp_path, one, stop) == []
-
-
-def test_a_check_of_members_is_asked_on_every_node_of_the_cluster(tmp_path: Path) -> None:
-    one = Check(name="one", on="member", lacks=lambda _: "", look=lambda _: GOOD)
-    site = made.site_of_three(tmp_path)
-    results = check.run_all(Scope(cell=made.cell(), on=()), site, on_result=lambda _: None, checks=(one,), settle_s=0, sleep=lambda _: None)
-    assert [result.node for result in results] == ["cp1", "cp2", "cp3", "w1"]
-
-
-def test_a_check_that_does_not_apply_is_skipped_with_its_reason_and_asks_nothing(tmp_path: Path) -> None:
-    result = looks(tmp_path, says(), lacks="no VIP in this cell")
-    assert (result.outcome, result.said) == (Outcome.SKIP, "no VIP in this cell")
 
 
 def test_every_check_has_a_name_of_its_own_and_a_node_to_run_on(tmp_path: Path) -> None:
@@ -256,3 +55,47 @@ def test_every_check_applies_or_says_why_not(on: tuple[str, ...], left: tuple[st
     reasons = {one.lacks(Scope(cell=made.cell("cilium > kube-vip+metallb"), on=on)) for one in check.everything()}
     assert "" in reasons
     assert {next(one for one in left if one in reason) for reason in reasons - {""}} == set(left)
+
+
+ENDED = SimpleNamespace(rc=1, stdout="", stderr="it cannot")
+READERS: dict[str, Callable[[Target], object]] = {
+    "addresses": lambda target: target.addresses(target.node),
+    "a file": lambda target: target.text_of("/etc/kubernetes/ssl/ca.crt", node=target.node),
+    "a service": lambda target: target.service_runs("kubelet"),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_what_cannot_be_read_of_a_node_is_no_fault_of_the_lab(tmp_path: Path, read: Callable[[Target], object]) -> None:
+    site = made.site(tmp_path)
+    host = SimpleNamespace(run=lambda *_: ENDED)
+    target = Target(node=site.client, site=site, scope=SCOPE, hosts={node.name: host for node in site.nodes})
+
+    def look(target: Target) -> Answer:
+        return Answer(ok=bool(read(target)), said="it was read")
+
+    answer = check.asked(look, target)
+    assert answer.ok is None
+    assert answer.said.startswith("could not tell: ")
+    assert "client ended with 1" in answer.said
+
+
+def test_what_is_read_of_a_node_has_the_limit_of_a_command_and_is_as_it_is(tmp_path: Path) -> None:
+    text = f"-----BEGIN CERTIFICATE-----\n{'A' * 64}\n"  # a line of it looks like one of a key
+    nodes = Nodes({}, addresses={"cp1": ["10.231.0.10", "10.231.0.100"]}, services={"kubelet"}, files={"/ca.crt": text})
+    site = made.site(tmp_path)
+    node = site.control_planes[0]
+    target = Target(node=node, site=site, scope=SCOPE, hosts={one.name: nodes.host(one.name) for one in site.nodes})
+    assert target.addresses(node) == ("10.231.0.10", "10.231.0.100")
+    assert target.text_of("/ca.crt", node=node) == text
+    assert [target.service_runs(name) for name in ("kubelet", "containerd")] == [True, False]
+    assert all(line.startswith("timeout 20 ") for line in nodes.asked)
+
+
+def test_a_secret_in_an_error_of_a_node_is_masked(tmp_path: Path) -> None:
+    def look(_: Target) -> Answer:
+        raise RuntimeError("token=abcdefghijkl")
+
+    site = made.site(tmp_path)
+    answer = check.asked(look, Target(node=site.client, site=site, scope=SCOPE, hosts={}))
+    assert answer.said == "could not tell: token=[masked]"

@@ -43,10 +43,13 @@ def test_every_pod_and_service_carries_the_label_that_removes_them() -> None:
 
 
 def test_making_says_what_is_wrong_and_removing_takes_all_kinds(tmp_path: Path) -> None:
-    assert echo.ECHO.make(target(tmp_path, Nodes({"apply": (0, "service/spraylab-echo created")}))) == ""
-    assert echo.ECHO.make(target(tmp_path, Nodes({"apply": (1, "connection refused")}))) == "connection refused"
+    assert echo.ECHO.make(target(tmp_path, Nodes({"apply": (0, "service/spraylab-echo created")}))).ok
+    refused = echo.ECHO.make(target(tmp_path, Nodes({"apply": (1, "connection refused")})))
+    assert (refused.ok, refused.said) == (False, "connection refused")
     nodes = Nodes({"delete": (0, "")})
-    echo.ECHO.remove(target(tmp_path, nodes))
+    assert echo.ECHO.remove(target(tmp_path, nodes)).ok
+    late = echo.ECHO.remove(target(tmp_path, Nodes({"delete": (1, "timed out waiting for the condition")})))
+    assert (late.ok, late.said) == (False, "timed out waiting for the condition")
     assert f"delete {echo.KINDS} -l {echo.LABEL}" in nodes.asked[0]
 
 

@@ -16,6 +16,16 @@ def test_lines_are_on_the_disk_and_told_as_they_are_written(tmp_path: Path) -> N
     written.close()
 
 
+def test_a_line_that_cannot_be_written_is_told_and_is_an_error_once(tmp_path: Path) -> None:
+    (tmp_path / journal.FILE).symlink_to("/dev/full")
+    told: list[Line] = []
+    written = Journal(tmp_path, tell=told.append)
+    with pytest.raises(OSError, match="No space left"):
+        written.say("a", "it is full")
+    written.close()
+    assert [line.said for line in told] == ["it is full"]
+
+
 def test_secrets_do_not_reach_the_file(tmp_path: Path) -> None:
     written = Journal(tmp_path)
     written.say("a", "kubeadm join --token abcdef.0123456789abcdef")

@@ -112,6 +112,10 @@ def test_every_outcome_has_its_exit_code_by_what_was_asked(outcome: Outcome) -> 
     assert (matrix.exit_code(results, asked="green"), matrix.exit_code(results, asked="verdicts")) == CODES[outcome]
 
 
+def test_what_went_wrong_beside_green_cells_is_the_labs_fault() -> None:
+    assert matrix.exit_code((made.result(),), asked="verdicts", troubles=("nodes were not taken down",)) == 3
+
+
 def test_a_known_red_cell_is_fine_only_with_its_cause() -> None:
     assert matrix.is_fine(made.result(made.RED, known=("kubespray#11338",)), asked="green")
     assert not matrix.is_fine(made.result(UNEXPLAINED, known=("kubespray#11338",)), asked="green")

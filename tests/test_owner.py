@@ -52,6 +52,14 @@ def test_a_folder_says_whose_it_is_and_goes_with_its_block(tmp_path: Path, monke
     assert not path.exists()
 
 
+def test_who_works_in_a_folder_signs_it_and_takes_nothing_else_of_it_away(tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    with owner.signed(tmp_path, run_id="r1"):
+        assert owner.of_folder(tmp_path) == owner.this_process("r1")
+    assert owner.of_folder(tmp_path) is None
+    assert (tmp_path / "kept").exists()
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"run_id": "r", "pid": "many", "started": ""})])
 def test_a_folder_that_does_not_tell_has_no_owner(tmp_path: Path, text: str) -> None:
     (tmp_path / owner.OWNER_FILE).write_text(text)

@@ -163,6 +163,28 @@ def test_wrong_scenarios_are_one_message_each_and_4_before_anything_is_made(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["scenarios"]
 
 
+MITIGATED = """\
+name: {name}
+about: one cell
+mitigations:
+  patience: {{why: it is said to help, variables: {{kube_vip_leaseduration: {seconds}}}}}
+cells:
+  - {{refs: [replica@v2.25.0], kubernetes: [v1.29.5], orderings: [kube-vip], mitigations: [patience]}}
+"""
+
+
+@pytest.mark.parametrize(("seconds", "rc"), [(30, 4), (15, 0)])
+def test_one_id_for_cells_that_differ_is_told_before_anything_is_made(tmp_path: Path, seconds: int, rc: int) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "other.yaml").write_text(MITIGATED.format(name="other", seconds=seconds))
+    done = lab(tmp_path, MITIGATED.format(name="one", seconds=15), "--collect-only", "-q")
+    assert done.rc == rc, done.stdout + done.stderr
+    cell = "replica-v2.25.0:k8s-v1.29.5:1cp:kube-vip:vip:containers:with-patience"
+    wanted = f"{cell} stands for cells that differ\n  why: variables: kube_vip_leaseduration: 15 and kube_vip_leaseduration: 30\n  fix: run"
+    assert (wanted in done.stderr) is (rc == 4)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_two_problems_are_told_at_once(tmp_path: Path) -> None:
     text = one(ordering="metal-lb") + f"  - {CELL % ('replica@v2.25.0', '[]', 'kube-vip')}\nsurprise: 1\n"
     told = lab(tmp_path, text).stderr

@@ -25,6 +25,16 @@ def test_the_longest_cell_is_judged_on_its_own_nodes() -> None:
     assert result.of(cell, made.GREEN, seen(course=cell.id, node_s=0.0), because="").judged_in == ""
 
 
+def test_a_result_has_what_the_mitigations_of_its_cell_changed() -> None:
+    cell = replace(made.cell(), mitigations=("slow",), variables=(("kube_vip_leaseduration", "15"),))
+    assert result.of(cell, made.GREEN, seen(), because="").variables == {"kube_vip_leaseduration": "15"}
+
+
+def test_what_no_stage_has_evidence_of_lies_in_the_folder_of_its_course() -> None:
+    given = result.of(made.cell(), made.BROKEN, seen(), because="")
+    assert given.evidence == "cells/longest"
+
+
 def test_where_to_look_is_below_the_folder_that_has_the_evidence() -> None:
     given = result.of(made.cell(), made.LOST, seen(evidence="longest/stage-1"), because="")
     assert given.verdict.look_at == ("cells/longest/stage-1/cells/a/evidence/cp1/kubelet-journal.txt",)

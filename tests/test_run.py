@@ -10,9 +10,9 @@ import pytest
 from lab import artifacts, bed, check, course, journal, playbooks, release
 from lab.artifacts import Artifacts
 from lab.bed import Bed
-from lab.check import Check
+from lab.check import Answer, Check, Scope
 from lab.engine import Engine
-from lab.errors import ScenarioError
+from lab.errors import BedError, ScenarioError
 from lab.host import node_needs
 from lab.hostload import HostLoad, Load
 from lab.journal import Journal, Line
@@ -20,7 +20,8 @@ from lab.matrix import CellResult
 from lab.model import Cell, Deviation, Outcome, Ref, Site, Stage, StageRun, Verdict
 from lab.over import Over
 from lab.result import Seen
-from lab.run import TRACE, Lab, _installer, _of_evidence, run_course
+from lab.run import TRACE, _installer, _of_evidence, run_course
+from lab.shared import Keep, Lab
 from lab.stagerun import Installer
 from lab.watch import PortsStory, Story
 from tests import made
@@ -30,15 +31,31 @@ NO_ENGINE = cast("Engine", None)  # no test here comes as far as needing one
 
 
 def run(tmp_path: Path, *cells: Cell, tell: Callable[[Line], None] = lambda _: None, over: Over | None = None) -> list[CellResult]:
-    written, because = Journal(tmp_path, tell=tell), {cells[0].id: "why it is asked"}
-    lab = Lab(run_id="r1", folder=tmp_path, journal=written, engine=NO_ENGINE, load=HostLoad(), because=because, over=over or Over())
+    results, _ = told(tmp_path, *cells, tell=tell, over=over)
+    return results
+
+
+def told(
+    tmp_path: Path, *cells: Cell, tell: Callable[[Line], None] = lambda _: None, over: Over | None = None, keep: Keep = "never"
+) -> tuple[list[CellResult], tuple[str, ...]]:
+    """The results of `cells`, and what went wrong beside them."""
+    lab = Lab(
+        run_id="r1",
+        folder=tmp_path,
+        journal=Journal(tmp_path, tell=tell),
+        engine=NO_ENGINE,
+        load=HostLoad(),
+        because={cells[0].id: "why it is asked"},
+        over=over or Over(),
+        keep=keep,
+    )
     results: list[CellResult] = []
     try:
         for one in course.courses(cells):
             run_course(one, lab, done=results.append)
     finally:
-        written.close()
-    return results
+        lab.journal.close()
+    return results, lab.troubles
 
 
 def test_what_the_lab_lacks_is_an_error_with_what_to_do(tmp_path: Path) -> None:
@@ -138,6 +155,7 @@ class Nodes(Kindly):
 
     def __init__(self, folder: Path) -> None:
         self.site, self.told = made.site(folder), list[str]()
+        self.breaks_in, self.stays = "", False
 
     def __call__(self, **_: object) -> "Nodes":
         return self
@@ -154,20 +172,102 @@ class Nodes(Kindly):
         self.told.append("up")
         return self.site
 
+    def install(self, stage: Stage, **more: object) -> StageRun:
+        if stage.name == self.breaks_in:
+            raise BedError("a node went away", "seen", "look")
+        return super().install(stage, **more)
+
     def down(self) -> None:
         self.told.append("down")
+        if self.stays:
+            raise BedError("the engine could not remove cp1", "timeout", "look")
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    """Nodes on which every command ends well and the one check there is sees what it wants."""
+    made_ = Nodes(tmp_path)
+    look = Check(name="one", on="client", lacks=check.always, look=lambda _: Answer(ok=True, said="yes"), apart_s=0.0)
+    monkeypatch.setattr(bed, "find", lambda _: made_)
+    monkeypatch.setattr(check, "everything", lambda: (look,))
+    monkeypatch.setattr(artifacts, "prepare", lambda *_, **__: Artifacts(path=tmp_path, versions={}, deviations=()))
+    program(tmp_path, "ssh", "exit 0", monkeypatch)
+    return made_
+
+
+def by_kind(ordering: str) -> Cell:
+    """A cell whose bed installs it."""
+    return replace(made.cell(ordering), ref=Ref(source="kind", name="v2.25.0", release="v2.25.0"))
+
+
+TROUBLE = "nodes were not taken down: the engine could not remove cp1: timeout; what to do: look"
+
+
+def test_a_clean_up_that_fails_costs_no_verdict_and_is_told(tmp_path: Path, nodes: Nodes) -> None:
+    nodes.stays = True
+    (result,), troubles = told(tmp_path, by_kind("kube-vip"))
+    assert result.verdict.outcome is Outcome.PASS
+    assert troubles == (TROUBLE,)
+    assert TROUBLE in [line.said for line in journal.read(tmp_path / journal.FILE)]
+
+
+def test_a_clean_up_that_fails_hides_no_error_before_it(tmp_path: Path, nodes: Nodes) -> None:
+    nodes.stays, nodes.breaks_in = True, "kube-vip"
+    (result,), troubles = told(tmp_path, by_kind("kube-vip"))
+    assert (result.verdict.outcome, result.verdict.summary) == (Outcome.ERROR, "a node went away: seen")
+    assert troubles == (TROUBLE,)
+
+
+def test_what_breaks_once_every_cell_has_its_result_is_told_too(tmp_path: Path, nodes: Nodes) -> None:
+    def fail(line: Line) -> None:
+        if (line.kind, line.name) == ("began", "clean-up"):
+            raise LookupError("a fault")
+
+    cell = by_kind("kube-vip")
+    (result,), troubles = told(tmp_path, cell, tell=fail)
+    assert result.verdict.outcome is Outcome.PASS
+    assert troubles == (f"{cell.id}: the lab itself failed: LookupError: a fault; what to do: report it",)
+
+
+@pytest.mark.parametrize(("keep", "asked"), [("failure", ["up"]), ("always", ["up"]), ("never", ["up", "down"])])
+def test_nodes_on_which_the_lab_failed_are_kept_where_that_was_asked(
+    keep: Keep, asked: list[str], tmp_path: Path, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(_: Scope) -> str:
+        raise LookupError("a fault of the lab")
+
+    monkeypatch.setattr(check, "everything", lambda: (Check(name="one", on="client", lacks=wrong, look=lambda _: pytest.fail("looked")),))
+    (result,), troubles = told(tmp_path, by_kind("kube-vip"), keep=keep)
+    assert "LookupError: a fault of the lab" in result.verdict.summary
+    assert (nodes.told, troubles) == (asked, ())
+
+
+def test_a_stage_that_breaks_has_nothing_of_the_stage_before(tmp_path: Path, nodes: Nodes) -> None:
+    nodes.breaks_in = "kube-vip"
+    short, long = by_kind("base"), by_kind("base > kube-vip")
+    short = replace(short, endpoint="node")
+    first, second = run(tmp_path, short, long)
+    assert (first.checks[0].check, first.evidence) == ("one", f"cells/{short.id}")
+    assert (second.verdict.outcome, second.checks, second.evidence) == (Outcome.ERROR, (), f"cells/{long.id}")
+
+
+def test_a_journal_that_cannot_be_written_costs_no_cell_its_result(tmp_path: Path, nodes: Nodes) -> None:
+    (tmp_path / journal.FILE).symlink_to("/dev/full")
+    cells = (by_kind("base"), by_kind("base > kube-vip"))
+    results, troubles = told(tmp_path, *cells)
+    assert [one.id for one in results] == [cell.id for cell in cells]
+    assert {one.verdict.outcome for one in results} == {Outcome.ERROR}
+    assert "No space left on device" in results[0].verdict.summary
+    assert any(said.startswith("the journal cannot be written: ") for said in troubles)
 
 
 @pytest.mark.parametrize("checks", [check.everything(), ()], ids=["in its checks", "in its evidence"])
 def test_a_run_that_is_told_to_end_takes_its_nodes_down_and_judges_nothing(
-    checks: tuple[Check, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checks: tuple[Check, ...], tmp_path: Path, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nodes = Nodes(tmp_path)
-    monkeypatch.setattr(bed, "find", lambda _: nodes)
     monkeypatch.setattr(check, "everything", lambda: checks)
-    monkeypatch.setattr(artifacts, "prepare", lambda *_, **__: Artifacts(path=tmp_path, versions={}, deviations=()))
     program(tmp_path, "ssh", f'case "$4" in *spraylab-images*) exit 0;; esac; {SILENT}', monkeypatch)
-    over, cell = Over(), replace(made.cell("cilium+kube-vip"), ref=Ref(source="kind", name="v2.25.0", release="v2.25.0"))
+    over, cell = Over(), by_kind("cilium+kube-vip")
     with set_once_there(tmp_path / "pid", over.event), pytest.raises(KeyboardInterrupt):
         run(tmp_path, cell, over=over)
     assert nodes.told == ["up", "down"]

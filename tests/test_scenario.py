@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from lab.errors import ScenarioError
 from lab.notation import every_ordering
 from lab.refs import Refs
 from lab.scenario import Scenario
+from tests import made
 
 HEAD = "name: one\nabout: a question\n"
 DEFAULTS = "defaults: {refs: [replica@v2.25.0], kubernetes: [v1.29.5], orderings: [kube-vip]}\n"
@@ -400,3 +402,14 @@ def test_the_scenarios_of_the_project_can_be_read() -> None:
     assert paths
     for path in paths:
         assert scenario.load(path, check=plan.check).name == path.stem
+
+
+def test_cells_that_differ_and_have_one_id_are_told_with_what_differs() -> None:
+    cell = replace(made.cell(), mitigations=("slow",), variables=(("kube_vip_leaseduration", "15"),))
+    scenario.tell_apart([cell, cell, made.cell()])
+    for other, said in (
+        (replace(cell, variables=()), "variables: kube_vip_leaseduration: 15 and none"),
+        (replace(cell, ref=replace(cell.ref, commit="7e0a40725")), "ref: replica@v2.25.0 and replica@v2.25.0"),
+    ):
+        with pytest.raises(ScenarioError, match=rf"{cell.id} stands for cells that differ\n  why: {said}\n  fix: run their scenarios"):
+            scenario.tell_apart([cell, other])

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from lab import watch
+from lab import evidence, watch
 from lab.errors import BedError
 from lab.facts import Evidence, Fact
 from lab.model import Node, Site, Slot, TaskEvent
@@ -309,3 +309,23 @@ def test_outside_of_kubeadm_init_samples_are_taken_at_longer_intervals(monkeypat
         assert not taken.wait(0.3)  # CALM_S has not passed
         heard(watched, "start")
         assert taken.wait(20)
+
+
+def test_once_the_stage_is_over_no_further_node_is_asked() -> None:
+    nodes, asked = Nodes(), list[str]()
+
+    def sample(node: Node) -> Iterable[Fact]:
+        asked.append(node.name)
+        watched.__exit__(None, None, None)
+        return nodes.sample(node)
+
+    watched = watching(nodes, sample=sample)
+    more = tuple(replace(SITE.nodes[0], name=name) for name in ("cp2", "cp3"))
+    watched.site = replace(SITE, nodes=(SITE.nodes[0], *more))
+    watched.look()
+    assert asked == ["cp1"]
+    assert (nodes.written, watched.story().samples, watched.story().missed) == ([], 0, ())
+
+
+def test_what_is_asked_of_one_node_ends_before_the_watch_gives_up_on_it() -> None:
+    assert max(probe.limit_s for probe in evidence.probes().values() if probe.watch) + evidence.OVERHEAD_S < watch.JOIN_S

@@ -1,10 +1,11 @@
 """Nodes as privileged systemd containers on an internal bridge, reached by SSH: kind's way, for Docker and podman."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event
 
-from lab import access, enginenodes, fidelity, imagestore, nodeimage, slots, snapshot
+from lab import access, enginenodes, fidelity, imagestore, nodeimage, slots, snapshot, undo
 from lab.access import Access
 from lab.command import ssh
 from lab.container import NodeSpec
@@ -131,16 +132,13 @@ class Containers:
 
     def down(self) -> None:
         """Remove connections, containers with their volumes, the network and the slot of this cell."""
-        if self._held is not None:
-            self._remove_nodes()
-        if self._access:
-            self._access.close()
-            self._access = None
         if self._held is None:
             return
-        enginenodes.remove_network(self._engine, self._mark())
-        self._held.release()
-        self._held = self._site = None
+        try:
+            network = partial(enginenodes.remove_network, self._engine, self._mark())
+            undo.all_of(self._remove_nodes, self._close, network, self._held.release)
+        finally:
+            self._held = self._site = self._access = None
 
     def stop(self, node: Node) -> None:
         """Take the power of `node` away: all its processes end at once, its disk stays."""
@@ -231,9 +229,12 @@ class Containers:
 
     def _remove_nodes(self) -> None:
         """Remove connections, containers and volumes; what else this run has in other slots stays."""
-        for node in self._site.nodes if self._site else ():
-            self._hang_up(node)
-        enginenodes.remove(self._engine, self._mark())
+        connections = [partial(self._hang_up, node) for node in (self._site.nodes if self._site else ())]
+        undo.all_of(*connections, partial(enginenodes.remove, self._engine, self._mark()))
+
+    def _close(self) -> None:
+        if self._access:
+            self._access.close()
 
     def _hang_up(self, node: Node) -> None:
         if self._access:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -20,6 +21,7 @@ from lab import (
     nodeimage,
     release,
     slots,
+    undo,
 )
 from lab.access import Access
 from lab.command import ssh
@@ -144,17 +146,12 @@ class Kind:
 
     def down(self) -> None:
         """End kind; remove connections, containers with their volumes, the network and the slot of this cell."""
-        if self._creation:
-            self._creation.end()
-        if self._held is not None:
-            self._remove()
-        if self._access:
-            self._access.close()
-        if self._way:
-            shutil.rmtree(self._way, ignore_errors=True)
-        if self._held is not None:
-            self._held.release()
-        self._held = self._access = self._way = self._creation = None
+        if self._held is None:
+            return
+        try:
+            undo.all_of(self._end, self._remove, self._close, self._held.release)
+        finally:
+            self._held = self._access = self._way = self._creation = None
 
     def memory_mib(self, node: Node) -> float:
         """Memory that `node` could not do without now, in MiB; 0 when it is off."""
@@ -250,11 +247,19 @@ class Kind:
 
     def _remove(self) -> None:
         """Remove connections, containers, volumes and the network; what else this run has in other slots stays."""
-        for node in self._nodes:
-            if self._access:
-                self._access.hang_up(node)
-        enginenodes.remove(self._engine, self._mark())
-        enginenodes.remove_network(self._engine, self._mark())
+        connections = [partial(self._access.hang_up, node) for node in self._nodes] if self._access else []
+        made = [partial(remove, self._engine, self._mark()) for remove in (enginenodes.remove, enginenodes.remove_network)]
+        undo.all_of(*connections, *made)
+
+    def _end(self) -> None:
+        if self._creation:
+            self._creation.end()
+
+    def _close(self) -> None:
+        if self._access:
+            self._access.close()
+        if self._way:
+            shutil.rmtree(self._way, ignore_errors=True)
 
 
 def _last(done: Completed | None) -> str:

@@ -5,11 +5,12 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from lab import access, box, boxes, cachedir, emulation, fidelity, labdisk, machines, nodeimage, slots, vagrantfile
+from lab import access, box, boxes, cachedir, emulation, fidelity, labdisk, machines, nodeimage, slots, undo, vagrantfile
 from lab.access import Access
 from lab.command import run, ssh
 from lab.deadline import heed, now_s
@@ -136,18 +137,20 @@ class Vagrant:
         """Remove machines with their disks and snapshots, the network, connections and the slot of this cell."""
         if self._held is None:
             return
-        for node in self._site.nodes if self._site else ():
-            self._hang_up(node)
+        connections = [partial(self._hang_up, node) for node in (self._site.nodes if self._site else ())]
         try:
-            if self._machines:
-                self._machines.destroy()
+            undo.all_of(*connections, self._destroy, self._remove, self._close, self._held.release)
         finally:
-            self._remove()
+            self._held = self._site = self._access = self._machines = None
+
+    def _destroy(self) -> None:
+        if self._machines:
+            self._machines.destroy()
+
+    def _close(self) -> None:
         if self._access:
             self._access.close()
         shutil.rmtree(self._folder / "vagrant", ignore_errors=True)
-        self._held.release()
-        self._held = self._site = self._access = self._machines = None
 
     def stop(self, node: Node) -> None:
         """Take the power of `node` away, with no shutdown; harmless when it is off."""

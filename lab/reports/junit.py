@@ -20,6 +20,9 @@ def write(matrix: Matrix, folder: Path) -> Path:
     for left_out in matrix.left_out:
         case = ET.SubElement(ET.SubElement(root, "testsuite", name=left_out.id, tests="1", skipped="1"), "testcase", name="verdict")
         ET.SubElement(case, "skipped", message=left_out.because)
+    for said in matrix.troubles:
+        case = ET.SubElement(ET.SubElement(root, "testsuite", name="beside the cells", tests="1", errors="1"), "testcase", name="the run")
+        _tell(case, Outcome.ERROR, said, "")
     ET.indent(root)
     ET.ElementTree(root).write(path, encoding="unicode", xml_declaration=True)
     return path

@@ -78,6 +78,7 @@ def _head(matrix: Matrix, laid: Grid) -> Iterator[str]:
     yield ""
     yield ", ".join(f"{MARK[outcome]} {number}" for outcome, number in counts(matrix).items()) + f" ({', '.join(laid.common)})."
     yield ""
+    yield from _listed("What went wrong beside the cells:", [_text(said) for said in matrix.troubles])
 
 
 def _grid(laid: Grid) -> Iterator[str]:

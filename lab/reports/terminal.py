@@ -14,7 +14,7 @@ from rich.tree import Tree
 from lab.ability import Ability
 from lab.grid import counts, grid, notes
 from lab.matrix import COLOUR, GREEN, CellResult, Matrix, failed_tasks, ports_verdict, reason, slowest
-from lab.model import CheckResult, Finding, Link, Verdict
+from lab.model import CheckResult, Finding, Link, Outcome, Verdict
 
 LINE_CHARACTERS = 300  # of a proving line; its file has all of it
 RULED_OUT_SHOWN = 12
@@ -30,7 +30,7 @@ def show(matrix: Matrix, console: Console) -> None:
         console.print(explanation(first))
         if others:
             console.print(_same(first, others))
-    for part in (*_measured(matrix), *_slowest(matrix), *_memory(matrix), *_ports(matrix), *_departures(matrix)):
+    for part in (*_measured(matrix), *_slowest(matrix), *_memory(matrix), *_ports(matrix), *_departures(matrix), *_troubles(matrix)):
         console.print(part)
 
 
@@ -260,6 +260,15 @@ def _departures(matrix: Matrix) -> Iterator[RenderableType]:
         tree = Tree(Text("where the lab departs from what the releases ship, and why (matrix.md has the values)", style="bold"))
         for why, what in told.items():
             tree.add(Text(f"{', '.join(what)}: {why}"))
+        yield Padding(tree, (1, 0, 0, 0))
+
+
+def _troubles(matrix: Matrix) -> Iterator[RenderableType]:
+    """Last, for it is why a run whose cells are all green ends with 3."""
+    if matrix.troubles:
+        tree = Tree(Text("what went wrong beside the cells: the run ends with 3 for it", style=f"bold {COLOUR[Outcome.ERROR]}"))
+        for said in matrix.troubles:
+            tree.add(Text(" ".join(said.split())))
         yield Padding(tree, (1, 0, 0, 0))
 
 

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import slots
+from lab import imagestore, nodeimage, owner, slots
 from lab.beds.containers import Containers
 from lab.errors import BedError
 from lab.model import Topology
+from tests.fakes import StubbornEngine
 
 
 def test_nodes_stand_control_planes_first_and_the_client_last_at_fixed_addresses() -> None:
@@ -46,3 +47,22 @@ def test_what_is_handed_to_the_engine_for_nodes_that_go_outward(tmp_path: Path) 
         with pytest.raises(BedError):
             nodes._open(slots.slot(0))
         assert engine.told["internal"] is not outward
+
+
+def test_one_thing_that_cannot_be_removed_keeps_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "RUN_FOLDER", tmp_path / "r")
+    monkeypatch.setattr(slots, "of_host", lambda: ())
+    monkeypatch.setattr(nodeimage, "ensure", lambda *_, **__: "image")
+    monkeypatch.setattr(imagestore, "ensure", lambda *_, **__: None)
+    engine = StubbornEngine()
+    one = Containers(cell_id="a", topology=Topology(control_planes=1), artifacts=tmp_path, run_id="r", folder=tmp_path / "a", engine=engine)
+    with pytest.raises(BedError, match="no node starts"):
+        one.up()
+    number = int(engine.labels[owner.SLOT])
+    with pytest.raises(BedError, match="stuck stays"):
+        one.down()
+    assert engine.removed == ["other", "volume", "network"]
+    assert list((tmp_path / "r").iterdir()) == []
+    assert not (tmp_path / "a" / "ssh_config").exists()
+    slots.hold(number, ()).release()
+    one.down()  # harmless

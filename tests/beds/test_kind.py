@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from lab import bed, kindcluster
+from lab import bed, component, kindcluster, kindimage, nodeimage, owner, slots
 from lab.bed import Installs
 from lab.beds.kind import Kind
 from lab.engine import Engine
@@ -14,13 +14,14 @@ from lab.errors import BedError
 from lab.host import facts, node_needs
 from lab.model import Stage, Topology
 from tests import made
+from tests.fakes import StubbornEngine
 
 NO_ENGINE = cast("Engine", None)  # no test here comes as far as needing one
 
 
 def kind(tmp_path: Path, **more: Any) -> Kind:
-    given = {"topology": Topology(control_planes=1), **more}
-    return Kind(cell_id="a", artifacts=tmp_path, run_id="r1", folder=tmp_path / "run", engine=NO_ENGINE, **given)
+    given = {"topology": Topology(control_planes=1), "engine": NO_ENGINE, **more}
+    return Kind(cell_id="a", artifacts=tmp_path, run_id="r1", folder=tmp_path / "run", **given)
 
 
 def test_it_brings_an_installer_that_tries_once(tmp_path: Path) -> None:
@@ -58,3 +59,22 @@ def test_it_installs_the_versions_that_lie_on_the_nodes(tmp_path: Path) -> None:
     told = {"kube-vip": "v1.0.0", "kubernetes": "v1.31.4"}
     one.takes(cell, stage, versions=told)
     assert one._place(tmp_path, made.site(tmp_path), node_needs(facts())).versions == {**usual, **told}
+
+
+def test_one_thing_that_cannot_be_removed_keeps_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "RUN_FOLDER", tmp_path / "r")
+    monkeypatch.setattr(slots, "of_host", lambda: ())
+    monkeypatch.setattr(component, "build", lambda _: {"kind": tmp_path})
+    for image in (nodeimage, kindimage):
+        monkeypatch.setattr(image, "ensure", lambda *_, **__: "image")
+    engine = StubbornEngine()
+    one = kind(tmp_path, engine=engine)
+    with pytest.raises(BedError, match="no node starts"):
+        one.up()
+    number = int(engine.labels[owner.SLOT])
+    with pytest.raises(BedError, match="stuck stays"):
+        one.down()
+    assert engine.removed == ["other", "volume", "network"]
+    assert list((tmp_path / "r").iterdir()) == []
+    slots.hold(number, ()).release()
+    one.down()  # harmless

@@ -134,3 +134,19 @@ def test_machines_that_do_not_come_up_end_with_the_run_and_are_removed(
     assert not list((tmp_path / "r").iterdir())
     assert not (tmp_path / "cell" / "vagrant").exists()
     assert silent == "vagrant" or (host / "asked").read_text() == "up\ndestroy\n"
+
+
+def test_a_libvirt_that_is_gone_keeps_neither_key_nor_slot(host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "RUN_FOLDER", tmp_path / "r")
+    program(
+        host, "virsh", f'case "$*" in *net-list*) test ! -e {host}/gone && exit 0 ;; esac; touch {host}/gone; echo no answer >&2; exit 1'
+    )
+    monkeypatch.setattr(Vagrant, "prepare", staticmethod(lambda **_: None))
+    monkeypatch.setattr(slots, "of_host", lambda: ())
+    one = Vagrant(cell_id="c", topology=ONE[0], artifacts=tmp_path, run_id="r1", folder=tmp_path / "cell", slot=13)
+    with pytest.raises(BedError, match="no answer"):
+        one.up()
+    with pytest.raises(BedError, match="no answer"):
+        one.down()
+    assert list((tmp_path / "r").iterdir()) == []
+    slots.hold(13, ()).release()

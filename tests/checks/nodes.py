@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,16 +25,18 @@ class Nodes:
 
     def host(self, name: str) -> object:
         """The host of one node."""
-        return SimpleNamespace(
-            run=self._run,
-            interface=lambda _: SimpleNamespace(addresses=self.addresses.get(name, [])),
-            service=lambda service: SimpleNamespace(is_running=service in self.services),
-            file=lambda path: SimpleNamespace(content_string=self.files[path]),
-        )
+        return SimpleNamespace(run=partial(self._run, name))
 
-    def _run(self, command: str, *args: str) -> object:
+    def _run(self, name: str, command: str, *args: str) -> object:
         line = command % args if args else command
         self.asked.append(line)
+        if " addr show dev " in line:
+            listed = "".join(f"2: eth0    inet {address}/24 scope global eth0\n" for address in self.addresses.get(name, []))
+            return SimpleNamespace(rc=0, stdout=listed, stderr=self.complain)
+        if " is-active " in line:
+            return SimpleNamespace(rc=0 if line.split()[-1] in self.services else 3, stdout="", stderr=self.complain)
+        if " cat " in line:
+            return SimpleNamespace(rc=0, stdout=self.files[line.split()[-1]], stderr=self.complain)
         words = next(words for words in self.says if f" {words} " in f" {line} ".replace("'", " "))
         rc, stdout = self.says[words]
         return SimpleNamespace(rc=rc, stdout=stdout, stderr=self.complain)

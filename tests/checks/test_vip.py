@@ -95,5 +95,5 @@ def test_the_clusters_own_authority_covers_the_vip(tmp_path: Path, rc: int, said
     nodes = Nodes({"curl": (rc, said)}, files={"/etc/kubernetes/ssl/ca.crt": "-----BEGIN CERTIFICATE-----"})
     answer = ask(tmp_path, "certificate covers the VIP", nodes)
     assert answer.ok is ok
-    assert "--cacert" in nodes.asked[0]
+    assert "--cacert" in nodes.asked[-1]
     assert " -sSk " not in nodes.asked[0]

@@ -82,11 +82,7 @@ class Cluster:
             rc, said = self._say(name, line)
             return SimpleNamespace(rc=rc, stdout=said, stderr="")
 
-        def interface(_: str) -> object:
-            assert name not in self.off, f"{name} is off"
-            return SimpleNamespace(addresses=["10.231.0.9", *([VIP] if self.has(name) else [])])
-
-        return SimpleNamespace(run=run, interface=interface)
+        return SimpleNamespace(run=run)
 
     def _say(self, name: str, line: str) -> tuple[int, str]:
         if line == failover.CLOCK:
@@ -98,6 +94,8 @@ class Cluster:
             return 0, "" if self.silent else "\n".join(json.dumps(one) for one in self._samples(name))
         if line.startswith("etcdctl"):
             return (0, json.dumps([member(one, leads=one == self.leader) for one in NEXT])) if self.leader else (1, "deadline exceeded")
+        if "addr show dev" in line:
+            return 0, "".join(f"2: eth0    inet {address}/24 scope global\n" for address in ("10.231.0.9", *[VIP] * self.has(name)))
         if "is-active kubelet" in line and self.unwell:
             return 3, "inactive"
         return self.kubectl if line.startswith("kubectl") else (0, "ok" if "livez" in line else "")

@@ -240,3 +240,8 @@ def test_journal_lines_of_other_cells_are_not_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "cells/mine" / picture.FILE).exists()
     assert not (tmp_path / "cells/other" / picture.FILE).exists()
     assert len(list(journal.read(tmp_path / journal.FILE))) == 2 * len(orderings.lines(""))
+
+
+def test_what_went_wrong_beside_the_cells_is_told_above_them() -> None:
+    said = " ".join(page(replace(made.matrix(made.result()), troubles=("nodes were not taken down: <b>",))).said)
+    assert said.index("nodes were not taken down: <b>") < said.index("Reasons")

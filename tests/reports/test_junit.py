@@ -47,3 +47,9 @@ def test_a_failure_says_where_the_installer_failed(tmp_path: Path) -> None:
     failure = ET.parse(junit.write(made.matrix(result), tmp_path)).getroot().find("testsuite/testcase/failure")
     assert failure is not None
     assert "roles/kubernetes-apps/metallb/tasks/main.yml:2 of kubespray v2.25.0\n    MetalLB require" in (failure.text or "")
+
+
+def test_what_went_wrong_beside_the_cells_is_an_error(tmp_path: Path) -> None:
+    path = junit.write(replace(made.matrix(made.result()), troubles=("nodes were not taken down",)), tmp_path)
+    suite = ET.parse(path).getroot().findall("testsuite")[-1]
+    assert (suite.get("errors"), [error.get("message") for error in suite.iter("error")]) == ("1", ["nodes were not taken down"])

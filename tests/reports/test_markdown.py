@@ -142,3 +142,8 @@ def test_where_the_installer_failed_and_what_took_it_longest_are_told() -> None:
     assert "- first it said: `it said something else at first`" in text
     assert "| replica of v2.25.0 | etcd : Start | 12.3 s | metallb | `replica-" in text
     assert "took the installer longest" not in markdown.text(made.matrix(made.result(made.RED)))
+
+
+def test_what_went_wrong_beside_the_cells_is_told_first() -> None:
+    text = markdown.text(replace(made.matrix(made.result(made.RED)), troubles=("nodes were not taken down: <b>",)))
+    assert text.index("- nodes were not taken down: &lt;b>") < text.index("| replica")

@@ -136,3 +136,9 @@ def test_where_the_installer_failed_and_what_took_it_longest_are_told() -> None:
     assert "first: it said something else at first" in text
     assert "replica of v2.25.0: etcd : Start 12 s, kubeadm : Init 9 s" in text
     assert "the installer" not in shown(made.matrix(made.result(made.RED)))
+
+
+def test_what_went_wrong_beside_the_cells_is_told_last() -> None:
+    text = shown(replace(made.matrix(made.result()), troubles=("nodes were not taken down:\n[bold]no container[/bold]",)))
+    assert text.rstrip().endswith("nodes were not taken down: [bold]no container[/bold]")
+    assert "ends with 3" in text
