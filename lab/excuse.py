@@ -57,7 +57,8 @@ def of_checks(
     began_s = now_s()
     again = {(one.check, one.node): one for one in ask(red)}
     still = starved(load.since(began_s), cores=cores)
-    return tuple(_both(one, again.get((one.check, one.node)), short, still) for one in first)
+    both = [_both(one, again.pop((one.check, one.node), None), short, still) for one in first]
+    return (*both, *again.values())  # what the second round alone has to say, such as what it could not remove
 
 
 def excused(results: tuple[CheckResult, ...], short: str) -> tuple[CheckResult, ...]:

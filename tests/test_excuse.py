@@ -103,6 +103,12 @@ def test_what_is_green_in_peace_may_have_been_either() -> None:
     assert result.said.endswith("it is green")
 
 
+def test_what_only_the_second_round_says_is_told_too() -> None:
+    left = replace(GREEN, check="what checks made is removed", outcome=Outcome.UNKNOWN)
+    (_, other, extra), _ = asked((RED, OTHER), (GREEN, left), STARVED, CALM, CALM)
+    assert (other, extra) == (OTHER, left)
+
+
 def test_a_second_round_that_the_host_starved_too_leaves_the_excuse() -> None:
     (result, _), _ = asked((RED, OTHER), (RED,), STARVED, CALM, STARVED)
     assert (result.outcome, result.excused) == (Outcome.FAIL, "short of cores for 6 s without a pause")
