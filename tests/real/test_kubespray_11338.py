@@ -3,6 +3,7 @@
 import pytest
 
 from lab import evidence, journal, signature
+from lab.matrix import exit_code
 from lab.model import Outcome
 from tests.real.conftest import Job, spraylab
 
@@ -30,8 +31,9 @@ def test_the_command_gives_a_verdict_on_every_cell_and_ends_with_0(main_job: Job
     assert {path.name for path in main_job.folder.iterdir()} >= {"matrix.json", "matrix.md", "junit.xml", "journal.jsonl", "cells"}
 
 
-def test_asked_for_green_the_same_run_is_a_failure(main_job: Job) -> None:
-    assert spraylab("matrix", str(main_job.folder), cwd=main_job.folder).rc == 1
+def test_shown_again_it_ends_as_it_did_and_asked_for_green_the_same_cells_are_a_failure(main_job: Job) -> None:
+    assert spraylab("matrix", str(main_job.folder), cwd=main_job.folder).rc == main_job.done.rc
+    assert (main_job.matrix.asked, exit_code(main_job.matrix.cells, asked="green")) == ("verdicts", 1)
 
 
 def test_the_red_cell_is_explained_by_the_forbidden_lease(main_job: Job) -> None:
