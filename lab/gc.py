@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from lab.deadline import until
 from lab.engine import Choice, Engine, connect
 from lab.errors import HostError
 from lab.host import HOST, cmdline, environment, processes, started, started_ticks
-from lab.libvirt import Libvirt
+from lab.libvirt import Libvirt, Machine
 from lab.owner import CELL, OWNER, RUN_FOLDER, Owner, of_folder, of_labels
 
 Kind = Literal["process", "container", "network", "volume", "image", "machine", "bridge", "disk", "folder"]
@@ -74,9 +74,7 @@ def leftovers(
     found = [*_folders(run_folder, root), *_orphans(root), *_half_made(root)]
     if engine:
         found += _of_engine(engine, root)
-    if machines:
-        found += _of_machines(machines, run_folder, root)
-    found += _unanswered(machines, run_folder, root)
+    found += _of_machines(machines, run_folder, root)
     return tuple(sorted(dict.fromkeys(found), key=lambda one: (ORDER.index(one.kind), one.name)))
 
 
@@ -93,23 +91,34 @@ def _of_engine(engine: Engine, root: Path) -> list[Leftover]:
     return [*found, *_snapshots(root, stands)]
 
 
-def _of_machines(machines: Libvirt, run_folder: Path, root: Path) -> Iterator[Leftover]:
-    """Machines and their networks by the owner they name; disks that no machine has, of a run that was killed before it made one."""
-    there = machines.machines()
-    marked = [("machine", one.name, one.labels) for one in there]
+def _of_machines(machines: Libvirt | None, run_folder: Path, root: Path) -> Iterator[Leftover]:
+    """Virtual machines with their networks and disks, also those for which no libvirt answers."""
+    there, running = machines.machines() if machines else (), _running(root)
+    owners = [owner for path in run_folder.glob("*") if (owner := of_folder(path))]
+    if machines:
+        yield from _marked(there, machines, root)
+        yield from _of_no_machine(there, running, [one for one in owners if one.alive(root=root)])
+    answered = {one.name for one in there}
+    lost = [(pid, name) for pid, name in running if name not in answered]
+    things: list[tuple[Kind, str, str, str]] = [("process", str(pid), name, started(pid, root=root)) for pid, name in lost]
+    things += [("disk", str(disk), disk.name, "") for disk in _disks() if not machines or _in(disk, lost)]
+    yield from _unanswered(things, owners, run_folder, root)
+
+
+def _marked(there: tuple[Machine, ...], machines: Libvirt, root: Path) -> Iterator[Leftover]:
+    """Machines and networks by the owner they name."""
+    marked: list[tuple[Kind, str, Mapping[str, str]]] = [("machine", one.name, one.labels) for one in there]
     marked += [("bridge", one.name, one.labels) for one in machines.networks()]
     for kind, name, labels in marked:
         if (owner := of_labels(labels)) and not owner.alive(root=root):
-            why = _why(owner, cell=labels.get(CELL, ""))
-            yield Leftover(kind="machine" if kind == "machine" else "bridge", name=name, run_id=owner.run_id, why=why)
+            yield Leftover(kind=kind, name=name, run_id=owner.run_id, why=_why(owner, cell=labels.get(CELL, "")))
+
+
+def _of_no_machine(there: tuple[Machine, ...], running: list[tuple[int, str]], living: list[Owner]) -> Iterator[Leftover]:
+    """Disks that no machine has, of a run that was killed before it made one."""
     owned = {disk for one in there for disk in one.disks}
-    living = [owner.run_id for path in run_folder.glob("*") if (owner := of_folder(path)) and owner.alive(root=root)]
     for disk in _disks():
-        if (
-            disk not in owned
-            and not _in(disk, _running(root))
-            and not any(disk.name.startswith(f"spraylab-{run_id}-s") for run_id in living)
-        ):
+        if disk not in owned and not _in(disk, running) and not any(one.named(disk.name) for one in living):
             yield Leftover(kind="disk", name=str(disk), run_id="", why="no machine has it, and no run that could is alive")
 
 
@@ -126,14 +135,11 @@ def _in(disk: Path, running: list[tuple[int, str]]) -> bool:
     return any(disk.name.startswith(name) for _, name in running)
 
 
-def _unanswered(machines: Libvirt | None, run_folder: Path, root: Path) -> Iterator[Leftover]:
+def _unanswered(things: list[tuple[Kind, str, str, str]], owners: list[Owner], run_folder: Path, root: Path) -> Iterator[Leftover]:
     """Machines that run though no libvirt answers for them, and their disks; all disks where none answers at all. Each names its run, whose
-    folder names the process. Without that folder nobody knows whether the run is alive."""
-    answered = {one.name for one in machines.machines()} if machines else set()
-    running = [(pid, name) for pid, name in _running(root) if name not in answered]
-    things: list[tuple[Kind, str, str, str]] = [("process", str(pid), name, started(pid, root=root)) for pid, name in running]
-    things += [("disk", str(disk), disk.name, "") for disk in _disks() if not machines or _in(disk, running)]
-    owners = [owner for path in run_folder.glob("*") if (owner := of_folder(path))]
+    folder names the process. Without that folder nobody knows whether the run is alive.
+
+    things: kind, name, what names its run, and the mark of a process."""
     for kind, name, called, mark in things:
         its = [one for one in owners if one.named(called)]
         if any(one.alive(root=root) for one in its):

@@ -106,6 +106,14 @@ def node_needs(seen: HostFacts) -> NodeNeeds:
     )
 
 
+def is_there(path: Path) -> bool:
+    """Whether it is there; what this user may not look into, or this system cannot look for, such as a name of 300 letters, is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def disk_free_bytes(path: Path) -> int:
     """Room on the file system `path` is on or would be made on, in bytes."""
     for place in (path, *path.parents):

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from lab.ambiguous import fits_several
 from lab.errors import HostError, ScenarioError
 
 FILE = "ssh_config"  # in the folder of a cell
-LISTED = 30  # cells that a part of an id may mean; more nobody reads
 KEEP = "run it with --keep=failure or --keep=always"
 
 
@@ -22,10 +22,7 @@ def way(cell: str, node: str, runs: Path) -> Path:
         last = found[-1]
         raise HostError(f"the nodes of {last.parent.name} are gone", f"{_control(last).parent} was removed with them", KEEP)
     if cell not in there and len(there) > 1:
-        more = f"\n    and {len(there) - LISTED} more" if len(there) > LISTED else ""
-        listed = "\n    ".join(sorted(there)[:LISTED])
-        why = f"nodes are there of these, which have it in their ids:\n    {listed}{more}"
-        raise ScenarioError(f"{cell!r} fits {len(there)} cells", why, "name one, or more of its id")
+        raise fits_several(cell, there, these="nodes are there of these, which have it in their ids")
     config = there[cell] if cell in there else next(iter(there.values()))
     if node not in (names := _nodes(config)):
         raise ScenarioError(f"no node {node!r} in {config.parent.name}", f"there are {', '.join(names)}", "name one of them")

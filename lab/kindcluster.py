@@ -138,16 +138,16 @@ def _cluster(cell: Cell, stage: Stage, site: Site, told: Mapping[str, object], *
 
 
 def _kube_vip(release: Release, told: Mapping[str, object], *, place: Place) -> str:
-    control_plane = is_on(told.get("kube_vip_controlplane_enabled"))
+    control_plane, arp = is_on(told.get("kube_vip_controlplane_enabled")), is_on(told.get("kube_vip_arp_enabled"))
     settings = {
-        "vip_arp": _word(is_on(told.get("kube_vip_arp_enabled"))),
+        "vip_arp": _word(arp),
         "port": str(API_PORT),
         "vip_interface": str(told.get("kube_vip_interface") or ""),
         release.kube_vip.prefix_setting: str(told.get("kube_vip_cidr", 32)),
         "cp_enable": _word(control_plane) if control_plane else "",
         "cp_namespace": "kube-system" if control_plane else "",
         "svc_enable": "true" if is_on(told.get("kube_vip_services_enabled")) else "",
-        "vip_leaderelection": "true" if is_on(told.get("kube_vip_arp_enabled")) else "",
+        "vip_leaderelection": "true" if arp else "",
         "vip_leasename": "plndr-cp-lock",
         "vip_leaseduration": str(told.get("kube_vip_leaseduration", 5)),
         "vip_renewdeadline": str(told.get("kube_vip_renewdeadline", 3)),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from lab.datafile import decode
 from lab.errors import ScenarioError
@@ -19,6 +19,35 @@ SLOWEST = 5  # tasks of each ref that reports tell; matrix.json has those of eac
 SAID_CHARACTERS = 300  # of a failed task, its last ones; the page and the log have more
 Asked = Literal["green", "verdicts"]
 EXIT = {Outcome.FAIL: 1, Outcome.UNKNOWN: 2, Outcome.ERROR: 3}
+
+
+class Coordinates(TypedDict):
+    """What a cell is, as reports say it."""
+
+    id: str
+    ref: str
+    kube_version: str
+    topology: str
+    ordering: str
+    endpoint: str
+    network: str
+    bed: str
+    mitigations: tuple[str, ...]
+
+
+def coordinates(cell: Cell) -> Coordinates:
+    """What `cell` is."""
+    return Coordinates(
+        id=cell.id,
+        ref=cell.ref.label,
+        kube_version=cell.kube_version,
+        topology=str(cell.topology),
+        ordering=cell.ordering_text,
+        endpoint=cell.endpoint,
+        network=cell.network,
+        bed=cell.bed,
+        mitigations=cell.mitigations,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +125,7 @@ class LeftOutCell:
     @classmethod
     def of(cls, cell: Cell, *, because: str) -> "LeftOutCell":
         """`cell`, which is not run."""
-        return cls(
-            id=cell.id,
-            because=because,
-            ref=cell.ref.label,
-            kube_version=cell.kube_version,
-            topology=str(cell.topology),
-            ordering=cell.ordering_text,
-            endpoint=cell.endpoint,
-            network=cell.network,
-            bed=cell.bed,
-            mitigations=cell.mitigations,
-        )
+        return cls(because=because, **coordinates(cell))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

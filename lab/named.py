@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab import checkout, ready, scenario, takehome
 from lab.errors import InstallError, ScenarioError
+from lab.host import is_there
 from lab.model import Cell
 from lab.refs import Refs
 from lab.supply import Supply
@@ -53,23 +54,15 @@ class Asked:
 def scenario_file(name: str) -> Path:
     """The file that `name` means: a path, or a file of scenarios/ here, else of the project. Raises ScenarioError."""
     here, there = Path(name), _by_name()
-    if here.suffix == SUFFIX and _there(here):
+    if here.suffix == SUFFIX and is_there(here):
         return here.absolute()
     if name in there:
         return there[name]
-    if _there(here) and here.is_file():
+    if is_there(here) and here.is_file():
         why = f"a scenario's file ends in {SUFFIX}, so that pytest and lists find it"
         raise ScenarioError(f"{name} is not taken for a scenario", why, f"rename it to {here.with_suffix(SUFFIX).name}")
     why = f"there are {', '.join(there) or 'none'}"
     raise ScenarioError(f"no scenario {name!r}", why, f"name one of them, or the path of a {SUFFIX} file")
-
-
-def _there(path: Path) -> bool:
-    """Whether it is there; what this system cannot even look for, such as a name of 300 letters, is not."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def scenario_files(name: str | None = None) -> list[Path]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import normpath
 
 from lab.deadline import ticks_s
-from lab.matrix import CellResult
+from lab.matrix import CellResult, coordinates
 from lab.model import Cell, CheckResult, Deviation, Prediction, StageRun, Verdict
 from lab.watch import Story
 
@@ -39,15 +39,7 @@ def of(cell: Cell, judged: Verdict, seen: Seen, *, because: str) -> CellResult:
     folder = seen.evidence or seen.course
     now = ticks_s()
     return CellResult(
-        id=cell.id,
-        ref=cell.ref.label,
-        kube_version=cell.kube_version,
-        topology=str(cell.topology),
-        ordering=cell.ordering_text,
-        endpoint=cell.endpoint,
-        network=cell.network,
-        bed=cell.bed,
-        mitigations=cell.mitigations,
+        **coordinates(cell),
         because=because,
         verdict=replace(judged, look_at=tuple(normpath(f"{CELLS}/{folder}/{path}") for path in judged.look_at)),
         stages=tuple(seen.stages),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lab import cachedir, journal, matrix
 from lab.errors import HostError, ScenarioError
+from lab.host import is_there
 from lab.matrix import Matrix
 
 
@@ -32,19 +33,12 @@ def newest(runs: Path) -> Path:
 def shown(folder: Path) -> Matrix:
     """The matrix of the run in `folder`, or of the file of that name. Raises ScenarioError when there is none."""
     written = folder / journal.FILE
-    if _there(written) and not _there(folder / matrix.FILE):
+    if is_there(written) and not is_there(folder / matrix.FILE):
         begun = sorted(folder.glob("cells/*"))
         left = f"cells/ has what there is of {', '.join(path.name for path in begun)}" if begun else "no cell had begun"
         why = f"it ended before that; {left}, and {written} says how far it came"
         raise ScenarioError(f"no cell of the run {folder.name} got its verdict", why, "run it again, to the end")
     return matrix.read(folder)
-
-
-def _there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that is too long, a folder that this user may not look into
-        return False
 
 
 def run_id(folder: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import installer, inventory
+from lab.ambiguous import fits_several
 from lab.datafile import dump_yaml
 from lab.errors import ScenarioError
 from lab.model import Cell, Ref, Site, Stage
@@ -15,7 +16,6 @@ FILE = "inventory.yaml"  # as the command calls what is printed here
 WIDTH = 110  # of comments
 OF_NODES = "It is what nodes of the lab are given, and what departs from the release is for them. For machines of your own:"
 OF_THE_LAB = ("upstream_dns_servers",)  # variables that make sense where a client of the lab stands beside the nodes
-LISTED = 30  # cells that a part of an id may mean; more nobody reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,7 @@ def find(part: str, *sources: Iterable[Cell]) -> Cell:
     if len({cell.id for cell in fits}) == 1:
         why = "scenarios give its mitigations different variables"
         raise ScenarioError(f"{part!r} is a cell of {len(fits)} scenarios", why, "name one of them: --scenario NAME")
-    listed = "\n    ".join(sorted(cell.id for cell in fits)[:LISTED])
-    more = f"\n    and {len(fits) - LISTED} more" if len(fits) > LISTED else ""
-    raise ScenarioError(
-        f"{part!r} fits {len(fits)} cells", f"these have it in their ids:\n    {listed}{more}", "name one, or more of its id"
-    )
+    raise fits_several(part, (cell.id for cell in fits), these="these have it in their ids")
 
 
 def nth(number: int | None, stages: Sequence[Stage]) -> Stage:

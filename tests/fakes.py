@@ -7,11 +7,14 @@ from threading import Event, Thread
 
 import pytest
 
+from lab import slots
+from lab.bed import Bed
 from lab.container import NodeSpec, Thing
 from lab.deadline import until
 from lab.engine import Engine
 from lab.errors import BedError
 from lab.host import started
+from lab.owner import SLOT
 
 SILENT = "echo $$ >{folder}/pid.part && mv {folder}/pid.part {folder}/pid; exec sleep 300"  # of a program that says nothing and stays
 
@@ -78,3 +81,16 @@ class StubbornEngine(Engine):
         self.removed.append(name)
 
     remove_volume = remove_network = remove_container
+
+
+def keeps_nothing_else(one: Bed, engine: StubbornEngine, runs: Path) -> None:
+    """See that `one`, of whose things `engine` cannot remove one, keeps no other. runs: where its run keeps sockets."""
+    with pytest.raises(BedError, match="no node starts"):
+        one.up()
+    number = int(engine.labels[SLOT])
+    with pytest.raises(BedError, match="stuck stays"):
+        one.down()
+    assert engine.removed == ["other", "volume", "network"]
+    assert list(runs.iterdir()) == []
+    slots.hold(number, ()).release()
+    one.down()  # harmless

@@ -7,6 +7,7 @@ import yaml
 from click.testing import CliRunner
 
 from lab import installer, inventory, plan, playbooks, release, takehome
+from lab.ambiguous import LISTED
 from lab.cli import main
 from lab.errors import ScenarioError
 from lab.host import NodeNeeds
@@ -131,7 +132,7 @@ def test_a_part_that_fits_several_lists_them_and_one_that_fits_none_says_so() ->
     )
     with pytest.raises(ScenarioError, match=r"no cell has 'weave' in its id[\s\S]*spraylab list"):
         takehome.find("weave", cells)
-    many = [replace(cells[0], mitigations=(f"m{number}",)) for number in range(takehome.LISTED + 5)]
+    many = [replace(cells[0], mitigations=(f"m{number}",)) for number in range(LISTED + 5)]
     with pytest.raises(ScenarioError, match="and 5 more"):
         takehome.find("kube-vip", many)
 

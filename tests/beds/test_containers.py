@@ -6,7 +6,7 @@ from lab import imagestore, nodeimage, owner, slots
 from lab.beds.containers import Containers
 from lab.errors import BedError
 from lab.model import Topology
-from tests.fakes import StubbornEngine
+from tests.fakes import StubbornEngine, keeps_nothing_else
 
 
 def test_nodes_stand_control_planes_first_and_the_client_last_at_fixed_addresses() -> None:
@@ -56,13 +56,5 @@ def test_one_thing_that_cannot_be_removed_keeps_nothing_else(tmp_path: Path, mon
     monkeypatch.setattr(imagestore, "ensure", lambda *_, **__: None)
     engine = StubbornEngine()
     one = Containers(cell_id="a", topology=Topology(control_planes=1), artifacts=tmp_path, run_id="r", folder=tmp_path / "a", engine=engine)
-    with pytest.raises(BedError, match="no node starts"):
-        one.up()
-    number = int(engine.labels[owner.SLOT])
-    with pytest.raises(BedError, match="stuck stays"):
-        one.down()
-    assert engine.removed == ["other", "volume", "network"]
-    assert list((tmp_path / "r").iterdir()) == []
+    keeps_nothing_else(one, engine, tmp_path / "r")
     assert not (tmp_path / "a" / "ssh_config").exists()
-    slots.hold(number, ()).release()
-    one.down()  # harmless
