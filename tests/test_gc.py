@@ -181,6 +181,13 @@ def test_machines_of_a_dead_run_are_found_where_no_libvirt_answers_and_of_unknow
     assert sorted(disk.name[:13] for disk in pool.iterdir()) == ["spraylab-r1-s", "spraylab-r2-s", "web-lab.qcow2"]
 
 
+def test_the_disk_of_a_machine_that_ended_too_is_found_where_no_libvirt_answers(without_libvirt: Path) -> None:
+    disk = without_libvirt / "pool" / "spraylab-r0-s0-w1.img"
+    disk.touch()
+    (found,) = [one for one in of_machines(without_libvirt) if one.name == str(disk)]
+    assert (found.run_id, found.stays) == ("r0", "")
+
+
 def test_a_machine_that_libvirt_answers_for_is_libvirts_to_remove(without_libvirt: Path) -> None:
     names = ("spraylab-r0-s0-cp1", "spraylab-r2-s2-cp1")
     answers = {f"dumpxml {name}": (0, f"<domain><name>{name}</name></domain>", "") for name in names}
